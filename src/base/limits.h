@@ -1,0 +1,46 @@
+/*
+ * Every cap in the program by name.  A buffer, a list or a wait without a name here is a bug.
+ * Bytes unless the name says otherwise.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* SMTP (RFC 5321 4.5.3.1; AUTH lines RFC 4954 section 4). */
+#define LIMIT_SMTP_LINE       2048
+#define LIMIT_SMTP_AUTH_LINE  12288
+#define LIMIT_SMTP_TEXT_LINE  (1 << 20) /* longest line taken in a message body */
+#define LIMIT_SMTP_REPLY      512
+#define LIMIT_LOCAL_PART      64
+#define LIMIT_DOMAIN          255
+#define LIMIT_PATH            256
+#define LIMIT_RECIPIENTS      1000
+#define LIMIT_COMMANDS        10000 /* per session */
+#define LIMIT_COMMAND_ERRORS  20    /* per session, then 421 */
+#define LIMIT_AUTH_FAILURES   5     /* per session, then 421 */
+#define LIMIT_RECEIVED_FIELDS 100   /* RFC 5321 6.3 */
+
+/* POP3 (RFC 2449 section 4: 255 a command; AUTH lines as in SMTP). */
+#define LIMIT_POP3_LINE 255
+
+/* Sessions. */
+#define LIMIT_IN (64 * 1024) /* unread input kept for a session */
+#define LIMIT_OUT                                                                                  \
+    (256 * 1024)              /* replies waiting for a slow reader; the session pauses above half */
+#define LIMIT_THREADS     256 /* protocol threads */
+#define LIMIT_CONNECTIONS 16384
+#define LIMIT_PER_IP      1024 /* connections from one address, loopback excepted */
+
+/* Messages. */
+#define LIMIT_MESSAGE        (50 << 20) /* default of the config key message-size */
+#define LIMIT_BODY_IN_MEMORY (256 * 1024)
+#define LIMIT_OWN_SEGMENT    (1 << 20)   /* from here on a body becomes a segment of its own */
+#define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
+
+/* The process-wide budget of base/budget.h. */
+#define LIMIT_MEMORY (512 << 20)
+
+/* Control socket and files. */
+#define LIMIT_CONTROL_LINE (8 << 20)
+#define LIMIT_CONFIG_FILE  (1 << 20)
+
+#endif

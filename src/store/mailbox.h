@@ -1,0 +1,107 @@
+/*
+ * Mailboxes, messages and entries.  A mailbox is (owner account, mailbox); a message is immutable
+ * bytes = prefix (trace fields of this recipient) + body; an entry is a message in a mailbox: uid,
+ * flags. Functions with a tx run inside store_write(); the others read.
+ */
+#ifndef STORE_MAILBOX_H
+#define STORE_MAILBOX_H
+
+#include "store/store.h"
+
+/* The eight system flags in bits 0-7; 56 keywords of the account above (IMAP's words, RFC
+ * 9051 2.3.2). */
+enum {
+    FLAG_SEEN = 1,
+    FLAG_ANSWERED = 2,
+    FLAG_FLAGGED = 4,
+    FLAG_DELETED = 8,
+    FLAG_DRAFT = 16,
+};
+
+/* Mailbox roles (RFC 6154, 8621 section 2). */
+enum mailbox_role {
+    ROLE_NONE,
+    ROLE_INBOX,
+    ROLE_SENT,
+    ROLE_DRAFTS,
+    ROLE_TRASH,
+    ROLE_JUNK,
+    ROLE_ARCHIVE
+};
+
+/* Makes the default mailboxes of a new account: INBOX, Drafts, Sent, Archive, Junk, Trash. */
+enum outcome mailbox_create_defaults(struct store_tx *tx, int64_t account);
+/* Finds (and if create makes) a mailbox by its UTF-8 path with "/" between levels; *mailbox 0:
+ * none. */
+enum outcome mailbox_by_name(struct store_tx *tx, int64_t account, slice name, bool create,
+                             int64_t *mailbox);
+/* The mailbox of a role, or 0.  INBOX always exists. */
+int64_t mailbox_by_role(struct db *db, int64_t account, enum mailbox_role role);
+
+/* A message to add: bytes and what was derived from them before the transaction (message/derive.h).
+ */
+struct mailbox_append {
+    int64_t account, mailbox;
+    int64_t body; /* body id (of the same store_call) */
+    uint64_t body_bytes;
+    slice prefix; /* Return-Path, Delivered-To, Received…: counted in sizes and offsets */
+    uint64_t flags;
+    int64_t internaldate_ms;
+    int zone_minutes;
+    slice envelope;      /* ready-made IMAP ENVELOPE */
+    slice bodystructure; /* ready-made IMAP BODYSTRUCTURE */
+    slice preview;       /* UTF-8, at most 256 characters */
+    slice subject;       /* decoded, at most 998 bytes */
+    slice message_id;    /* without brackets */
+    slice thread_keys;   /* packed by message/derive.h */
+    slice delivery_id;   /* 32 bytes: hash(recipient, MAIL FROM, SHA-256 as received), or "" */
+    int64_t queue_id;    /* the item that brought it, or 0 (recall, trace) */
+    /* out */
+    uint32_t uid;
+    int64_t message;
+    bool duplicate; /* delivery_id was there already: nothing was added */
+};
+
+/* Stop 11.  PERMFAIL: over quota (enough said: 552 5.2.2). */
+enum outcome mailbox_append(struct store_tx *tx, struct mailbox_append *m);
+
+/* The delivery id of a recipient's copy. */
+void delivery_id(slice recipient, slice sender, const unsigned char sha256[32],
+                 unsigned char out[32]);
+/* Whether a delivery was committed within the last days_ms; *at when (0: no). */
+bool delivery_find(struct db *db, int64_t account, slice delivery_id, int64_t since_ms);
+
+/*
+ * Turns entries into tombstones (uids ascending).  *expunged counts those that existed.  One
+ * change-log row.  The message stays until retention and the last view have passed.
+ */
+enum outcome mailbox_expunge(struct store_tx *tx, int64_t account, int64_t mailbox,
+                             const uint32_t *uids, size_t count, size_t *expunged);
+
+/*
+ * Recall of a delivered message, all recipients of the account: DONE and *removed when it was
+ * neither seen nor fetched; PERMFAIL (too late) else, with a reason.
+ */
+enum outcome mailbox_recall(struct store_tx *tx, int64_t account, int64_t queue_id, slice *reason);
+
+/*
+ * A message as its reader sees it.  Opening marks nothing; message_fetched() must be called before
+ * the first byte of body or preview leaves, whatever the protocol (recall then answers tooLate).
+ */
+struct message {
+    int64_t account, id, body;
+    uint64_t size; /* prefix + body */
+    slice prefix;  /* in the arena */
+    int64_t internaldate_ms;
+    int zone_minutes;
+};
+bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id, struct message *m);
+/* At most n bytes from offset; bytes read, 0 at the end, -1 when it is gone or damaged. */
+ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, char *to, size_t n);
+void message_fetched(struct store *s, int64_t account, int64_t id);
+
+/* One session at a time for POP3 (RFC 1939 section 8): false when another holds it. */
+bool mailbox_lock(struct store *s, int64_t account, int64_t mailbox);
+void mailbox_unlock(struct store *s, int64_t account, int64_t mailbox);
+
+#endif
