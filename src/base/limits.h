@@ -33,6 +33,8 @@
 /* Messages. */
 #define LIMIT_MESSAGE        (50 << 20) /* default of the config key message-size */
 #define LIMIT_BODY_IN_MEMORY (256 * 1024)
+#define LIMIT_PARAMS         256 /* sections of one Content-Type or Content-Disposition */
+#define LIMIT_FILENAME       200
 #define LIMIT_OWN_SEGMENT    (1 << 20)   /* from here on a body becomes a segment of its own */
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
