@@ -22,6 +22,14 @@
 /* POP3 (RFC 2449 section 4: 255 a command; AUTH lines as in SMTP). */
 #define LIMIT_POP3_LINE 255
 
+/* Logins (accounts/). */
+#define LIMIT_LOGIN_NAME        (LIMIT_LOCAL_PART + 1 + LIMIT_DOMAIN)
+#define LIMIT_PASSWORD          1024
+#define LIMIT_SASL_MESSAGE      4096  /* decoded; a longer one is a syntax error */
+#define LIMIT_LOGINS_REMEMBERED 4096  /* checked passwords kept as HMACs */
+#define LIMIT_LOGIN_PENALTIES   16384 /* (account, IP) pairs and IPs watched for guessing */
+#define LIMIT_APP_PASSWORDS     100   /* an account */
+
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
 #define LIMIT_OUT                                                                                  \
