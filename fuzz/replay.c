@@ -1,4 +1,5 @@
-/* main() of a fuzzer built without libFuzzer: feeds it each file named on the command line, once. */
+/* main() of a fuzzer built without libFuzzer: feeds it each file named on the command line, once.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
