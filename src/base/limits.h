@@ -38,6 +38,12 @@
 #define LIMIT_CONNECTIONS 16384
 #define LIMIT_PER_IP      1024 /* connections from one address, loopback excepted */
 
+/* The queue. */
+#define LIMIT_DELIVERY_THREADS 200
+#define LIMIT_CLAIM            50 /* items of one claim */
+#define LIMIT_ALIAS_DEPTH      10
+#define LIMIT_TARGETS          10000 /* recipients of one message after aliases */
+
 /* Messages. */
 #define LIMIT_MESSAGE        (50 << 20) /* default of the config key message-size */
 #define LIMIT_BODY_IN_MEMORY (256 * 1024)

@@ -44,7 +44,7 @@ const struct stop_row stop_table[STOP_LAST] = {
     [STOP_ROUTE] = {"deliver.route", "src/deliver/route.c:route_find", "where to", "选择路由"},
     [STOP_DELIVER] = {"deliver.remote", "src/deliver/remote.c:deliver_remote",
                       "handed to the next server", "交给下一台服务器"},
-    [STOP_SIEVE] = {"deliver.local", "src/deliver/local.c:deliver_local",
+    [STOP_LOCAL] = {"deliver.local", "src/deliver/local.c:deliver_local",
                     "into one of our own mailboxes", "投入本机邮箱"},
     [STOP_MAILBOX] = {"store.mailbox", "src/store/mailbox.c:mailbox_append",
                       "an entry of a mailbox", "成为邮箱中的一条"},

@@ -55,7 +55,7 @@ enum stop {
     STOP_SCHEDULE,
     STOP_ROUTE,
     STOP_DELIVER,
-    STOP_SIEVE,
+    STOP_LOCAL,
     STOP_MAILBOX,
     STOP_READER,
     STOP_LAST

@@ -8,7 +8,7 @@
  * pictures.
  *
  *      queue_commit                 schedule_claim              batch_close
- *   o ------------> due (held) ------------------> claimed --------------> done | bounced
+ *   o ------------> due (held) ------------------> claimed --------------> gone (done, bounced)
  *                    ^   |                            |
  *                    |   +--> recalled  <-------------+ (before the point of no return)
  *                    +------- deferred  <-------------+ (4yz, no connection)
@@ -60,9 +60,11 @@ struct queue_deliverer {
     void *ctx;
     /* Stop 10, inside a transaction: into the mailbox of one account. */
     enum outcome (*local)(struct store_tx *tx, struct local_delivery *d);
-    /* Stop 9: hands the items of a batch to the next server; sets results.  Runs on a delivery
-     * thread. */
-    void (*remote)(void *ctx, struct batch *b);
+    /*
+     * Stops 8 to 10: delivers the items of a batch (local ones or to the next server) and sets the
+     * results.  Runs on a delivery thread, one straight blocking function.
+     */
+    void (*deliver)(void *ctx, struct batch *b);
     /* Where an address goes (for bounces): targets in the arena.  TEMPFAIL when the store is busy.
      */
     enum outcome (*resolve)(void *ctx, struct arena *a, slice address, struct target **targets,
