@@ -13,10 +13,10 @@ struct directory_target {
     slice address;   /* the account's or foreign address */
 };
 
-enum address_kind {
-    ADDRESS_UNKNOWN, /* the domain is ours, nobody has it: 550 5.1.1 */
-    ADDRESS_FOREIGN, /* not our domain */
-    ADDRESS_LOCAL,   /* targets hold 1..n accounts or addresses */
+enum directory_kind {
+    DIRECTORY_UNKNOWN, /* the domain is ours, nobody has it: 550 5.1.1 */
+    DIRECTORY_FOREIGN, /* not our domain */
+    DIRECTORY_LOCAL,   /* targets hold 1..n accounts or addresses */
 };
 
 /*
@@ -24,8 +24,8 @@ enum address_kind {
  * resolves for own domains and hosts.  Aliases are followed to depth 10, loops ignored, targets
  * unique.
  */
-enum address_kind directory_resolve(struct db *db, struct arena *a, slice address,
-                                    struct directory_target **targets, size_t *count);
+enum directory_kind directory_resolve(struct db *db, struct arena *a, slice address,
+                                      struct directory_target **targets, size_t *count);
 
 /* The account of a login name (full address, any case); 0: none. */
 int64_t directory_login(struct db *db, slice address);
