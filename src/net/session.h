@@ -59,12 +59,17 @@ struct session_class {
     /* The connection stands (TLS too, when it is implicit): write the greeting. */
     void (*start)(struct session *s);
     /* Takes what it can of in; returns the bytes consumed.  0 with want SESSION_READ: needs more.
-     */
+     * Never called with an empty slice; called again with the rest while it consumes and want
+     * stays SESSION_READ or SESSION_NOTICE.  in.n == in_max must be enough for anything. */
     size_t (*feed)(struct session *s, slice in);
-    /* The job is done, out has room, or a notice came. */
+    /* The job is done, out has room, or a notice came.  want has been set to SESSION_READ before
+     * (a SESSION_NOTICE stays); set it to what comes next. */
     void (*resume)(struct session *s);
+    /* The hand-shake is done, peer.tls is true; want is SESSION_READ. */
     void (*tls_started)(struct session *s);
-    /* Say why in the protocol's words and set want to SESSION_CLOSE. */
+    /* Say why in the protocol's words and set want to SESSION_CLOSE.  Called only where a command
+     * could be read (want SESSION_READ or SESSION_NOTICE) or before start: never inside an answer.
+     */
     void (*expire)(struct session *s, enum session_end why);
     /* Last call: free everything, the session itself included. */
     void (*end)(struct session *s);
@@ -73,11 +78,17 @@ struct session_class {
 struct session {
     const struct session_class *class;
     enum session_want want;
-    struct buf out;         /* max = LIMIT_OUT; net/ sends and eats it */
-    size_t in_max;          /* most unread input kept; LIMIT_IN when 0 */
-    int64_t timeout_ms;     /* from now to the next progress of the peer; the session sets it */
+    struct buf out; /* max = LIMIT_OUT; net/ sends and eats it */
+    size_t in_max;  /* most unread input kept; LIMIT_IN when 0 */
+    /*
+     * How long the peer may go without progress; the session sets it, at any time.  Progress is: a
+     * reply was written to out, 1 KiB of input was consumed (so a message body has a lowest speed),
+     * or the socket took bytes.  Bytes that complete no command are no progress.  0: 5 minutes.
+     */
+    int64_t timeout_ms;
     enum session_pool pool; /* with SESSION_JOB */
     void (*job)(struct session *s);
+    bool job_refused; /* at resume(): the pool was full, job did not run: a temporary failure */
     struct peer peer;
     struct conn *conn; /* NULL when no network is behind it */
     char who[128];     /* "north.test:587 <- 127.0.0.1:40222" for log_step */
