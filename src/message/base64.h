@@ -12,7 +12,7 @@
 size_t base64_decode_room(size_t n);
 /* Exact length of n bytes encoded in one line, and in lines of 76 each followed by CRLF. */
 size_t base64_length(size_t n);
-size_t base64_lines_length(uint64_t n);
+uint64_t base64_lines_length(uint64_t n);
 
 /* Encodes into out[base64_length(in.n)]; returns the length. */
 size_t base64_encode(slice in, char *out);
