@@ -4,15 +4,15 @@ import re
 import tree
 
 GROUPS = """base < message net < smtp http < trust store < accounts sieve queue < deliver < intake
-    < pop3 imap jmap managesieve < agent ops < main"""
+    < pop3 imap jmap managesieve < config < agent ops < main"""
 RANK = {folder: rank for rank, group in enumerate(GROUPS.split("<")) for folder in group.split()}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.M)
 
 
 def folder_of(path):
-    """src/queue/batch.c and "queue/batch.h" are of queue; src/main.c, src/config.h are of main."""
+    """src/queue/batch.c and "queue/batch.h" are of queue; src/config.h of config, src/main.c of main."""
     parts = path.split("/")
-    return parts[0] if len(parts) > 1 else "main"
+    return parts[0] if len(parts) > 1 else "config" if path.startswith("config") else "main"
 
 
 def findings():
@@ -31,7 +31,7 @@ def findings():
             quote, what = m.groups()
             if quote == "<":
                 continue
-            if what.startswith(".") or ("/" not in what and own != "main"):
+            if what.startswith(".") or ("/" not in what and what != "config.h"):
                 yield f'{name}:{line}: write "folder/file.h"'
                 continue
             other = folder_of(what)
