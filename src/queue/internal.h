@@ -44,9 +44,9 @@ struct destination {
 struct queue {
     struct queue_options options;
     pthread_mutex_t mutex;
-    pthread_cond_t wake;  /* the scheduler (wall clock: schedules are) */
-    pthread_cond_t work;  /* idle delivery threads */
-    pthread_cond_t quiet; /* queue_close waits */
+    pthread_cond_t wake;     /* the scheduler (wall clock: schedules are) */
+    pthread_cond_t work;     /* idle delivery threads */
+    pthread_cond_t quiet;    /* queue_close waits */
     struct map destinations; /* name -> struct destination */
     struct map claims;       /* item id (8 bytes) -> struct claim */
     struct destination *ready[LIMIT_DELIVERY_THREADS]; /* jobs for idle threads, a ring */
@@ -83,20 +83,22 @@ void batch_close(struct queue *q, struct destination *d, struct batch *b);
 struct bounce_recipient {
     int n;
     slice address, orcpt;
-    slice reply;       /* what the remote said, or our own reason */
-    bool remote;       /* a remote said it */
+    slice reply; /* what the remote said, or our own reason */
+    bool remote; /* a remote said it */
     unsigned notify;
 };
 struct bounce {
     int64_t message, item;
     bool failed; /* else delayed */
+    int64_t
+        item_state; /* what the item must be for this to happen: ITEM_CLAIMED (by us) or ITEM_DUE */
     struct bounce_recipient *recipients;
     size_t count;
     slice remote_mta;
 };
 /*
- * Gives up recipients (or warns about them): their state and the notice to the sender in one transaction.
- * False: nothing happened, try later.
+ * Gives up recipients (or warns about them): their state and the notice to the sender in one
+ * transaction. False: nothing happened, try later.
  */
 bool bounce_send(struct queue *q, struct arena *a, const struct bounce *b);
 /* Expires and warns the waiting items of a destination that failed once more. */

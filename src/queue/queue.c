@@ -1,19 +1,19 @@
 /*
  * The queue's core: opening, stop 6 (queue_commit), and what the other files share.
  *
- * Rows (store/schema.c): q_message is the message and its sender; q_item one destination that is not
- * finished (no row: finished); q_recipient everything that is known of a recipient, kept 30 days;
- * q_destination the back-off.  Invariants:
- *  Q1 a q_item exists exactly while one of its recipients is RECIPIENT_WAITING.
- *  Q2 a q_message has a body exactly while it has a q_item.
- *  Q3 a claimed item in the rows has an entry in claims, or was left by a crash (queue_open closes it).
- *  Q4 destinations[d].earliest_due_ms <= the due time of every due item of d: a wake may be early or
- *     in vain, never missing.
+ * Rows (store/schema.c): q_message is the message and its sender; q_item one destination that is
+ * not finished (no row: finished); q_recipient everything that is known of a recipient, kept 30
+ * days; q_destination the back-off.  Invariants: Q1 a q_item exists exactly while one of its
+ * recipients is RECIPIENT_WAITING. Q2 a q_message has a body exactly while it has a q_item. Q3 a
+ * claimed item in the rows has an entry in claims, or was left by a crash (queue_open closes it).
+ *  Q4 destinations[d].earliest_due_ms <= the due time of every due item of d: a wake may be early
+ * or in vain, never missing.
  */
 #include "queue/queue.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,8 +22,8 @@
 
 #include "base/banned.h"
 
-static const int64_t default_retry_ms[] = {5 * MINUTE_MS,  15 * MINUTE_MS, 30 * MINUTE_MS,
-                                           1 * HOUR_MS,    2 * HOUR_MS,    4 * HOUR_MS};
+static const int64_t default_retry_ms[] = {5 * MINUTE_MS, 15 * MINUTE_MS, 30 * MINUTE_MS,
+                                           1 * HOUR_MS,   2 * HOUR_MS,    4 * HOUR_MS};
 
 slice destination_slice(const struct destination *d)
 {
@@ -73,7 +73,8 @@ void queue_finish_message(struct db *db, int64_t message)
 
 /* ---- Opening ---- */
 
-/* Attempts that a crash left open: a copy may have left, so recall says so (passed); three: quarantine. */
+/* Attempts that a crash left open: a copy may have left, so recall says so (passed); three:
+ * quarantine. */
 static enum outcome close_open_attempts(struct store_tx *tx, void *arg)
 {
     (void)arg;
@@ -90,8 +91,9 @@ static enum outcome close_open_attempts(struct store_tx *tx, void *arg)
 static void load_destinations(struct queue *q)
 {
     struct db *db = store_read(q->options.store);
-    struct sql *r = sql_query(db, "SELECT destination, min(due), count(*) FROM q_item WHERE state=? GROUP BY destination",
-                              "i", (int64_t)ITEM_DUE);
+    struct sql *r = sql_query(
+        db, "SELECT destination, min(due), count(*) FROM q_item WHERE state=? GROUP BY destination",
+        "i", (int64_t)ITEM_DUE);
     int64_t items = 0;
     while (sql_row(r)) {
         struct destination *d = queue_destination(q, sql_bytes(r, 0));
@@ -197,7 +199,8 @@ struct commit {
     int64_t due_ms;
 };
 
-/* A retransmission: the first copy of these bytes for this target was committed in the last 3 days. */
+/* A retransmission: the first copy of these bytes for this target was committed in the last 3 days.
+ */
 static bool is_known(struct store_tx *tx, const struct queue_mail *m, const struct target *t)
 {
     unsigned char id[32];
@@ -215,14 +218,15 @@ static void insert_message(struct store_tx *tx, const struct commit *c)
     const struct queue_mail *m = c->mail;
     const struct envelope *e = m->envelope;
     int64_t body = c->born_done || !m->body ? 0 : m->body->id;
-    sql_exec(tx->db,
-             "INSERT INTO q_message(id,sender,envid,ret,created,expires,hold_until,body,size,prefix,"
-             "subject,message_id,account,flags) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-             "ittiiiNNibttNi", m->id, e->sender, e->envid, (int64_t)e->ret, m->now_ms,
-             c->due_ms + c->queue->options.life_ms, e->hold_until_ms, body,
-             (int64_t)(m->prefix.n + m->body_bytes), c->born_done ? S("") : m->prefix,
-             m->derived->subject, m->derived->message_id, e->account,
-             (int64_t)(e->eight_bit ? MESSAGE_EIGHT_BIT : 0));
+    sql_exec(
+        tx->db,
+        "INSERT INTO q_message(id,sender,envid,ret,created,expires,hold_until,body,size,prefix,"
+        "subject,message_id,account,flags) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "ittiiiNNibttNi", m->id, e->sender, e->envid, (int64_t)e->ret, m->now_ms,
+        c->due_ms + c->queue->options.life_ms, e->hold_until_ms, body,
+        (int64_t)(m->prefix.n + m->body_bytes), c->born_done ? S("") : m->prefix,
+        m->derived->subject, m->derived->message_id, e->account,
+        (int64_t)(e->eight_bit ? MESSAGE_EIGHT_BIT : 0));
 }
 
 static void insert_recipient(struct store_tx *tx, const struct commit *c, int n, int64_t item,
@@ -233,13 +237,14 @@ static void insert_recipient(struct store_tx *tx, const struct commit *c, int n,
     sql_exec(tx->db,
              "INSERT INTO q_recipient(message,n,item,address,orcpt,notify,state,attempts,account,"
              "mailbox,uid,entry_message,done_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-             "iiNttiiiNNNNN", c->mail->id, (int64_t)n, item, t->address, t->orcpt, (int64_t)t->notify,
-             state, (int64_t)(c->born_done ? 1 : 0), t->account, c->born_done ? d->mailbox : (int64_t)0,
-             c->born_done ? (int64_t)d->uid : (int64_t)0, c->born_done ? d->message : (int64_t)0,
-             c->born_done ? tx->now_ms : (int64_t)0);
+             "iiNttiiiNNNNN", c->mail->id, (int64_t)n, item, t->address, t->orcpt,
+             (int64_t)t->notify, state, (int64_t)(c->born_done ? 1 : 0), t->account,
+             c->born_done ? d->mailbox : (int64_t)0, c->born_done ? (int64_t)d->uid : (int64_t)0,
+             c->born_done ? d->message : (int64_t)0, c->born_done ? tx->now_ms : (int64_t)0);
 }
 
-/* What waits in the queue is known from now on; what is born done has its delivery row in its mailbox. */
+/* What waits in the queue is known from now on; what is born done has its delivery row in its
+ * mailbox. */
 static void remember(struct store_tx *tx, const struct queue_mail *m, const struct target *t)
 {
     unsigned char id[32];
@@ -247,8 +252,8 @@ static void remember(struct store_tx *tx, const struct queue_mail *m, const stru
         return;
     delivery_id(t->address, m->envelope->sender, m->received_sha256, id);
     sql_exec(tx->db,
-             "INSERT OR REPLACE INTO delivery(account,delivery_id,message,at) VALUES(0,?,?,?)", "bii",
-             ((slice){(const char *)id, sizeof(id)}), m->id, tx->now_ms);
+             "INSERT OR REPLACE INTO delivery(account,delivery_id,message,at) VALUES(0,?,?,?)",
+             "bii", ((slice){(const char *)id, sizeof(id)}), m->id, tx->now_ms);
 }
 
 /* The item of a target's destination, made when it is the first target that goes there. */
@@ -360,13 +365,17 @@ enum outcome queue_commit(struct queue *q, struct queue_mail *m)
         trace_stop(STOP_COMMIT, m->id, "retransmission=yes recipients=%zu", m->target_count);
         return DONE;
     }
-    trace_stop(STOP_COMMIT, m->id, "from=<%.*s> recipients=%zu size=%llu state=%s", P(m->envelope->sender),
-               m->target_count, (unsigned long long)(m->prefix.n + m->body_bytes),
-               c.born_done ? "done" : c.due_ms > m->now_ms ? "held" : "due");
+    trace_stop(STOP_COMMIT, m->id, "from=<%.*s> recipients=%zu size=%llu state=%s",
+               P(m->envelope->sender), m->target_count,
+               (unsigned long long)(m->prefix.n + m->body_bytes),
+               c.born_done            ? "done"
+               : c.due_ms > m->now_ms ? "held"
+                                      : "due");
     if (c.born_done) {
         metric_add(METRIC_DELIVERED_LOCAL, 1);
         trace_stop(STOP_LOCAL, m->id, "to=<%.*s>", P(c.local.target->address));
-        trace_stop(STOP_MAILBOX, m->id, "mailbox=%lld uid=%u", (long long)c.local.mailbox, c.local.uid);
+        trace_stop(STOP_MAILBOX, m->id, "mailbox=%lld uid=%u", (long long)c.local.mailbox,
+                   c.local.uid);
     } else {
         announce(q, &c);
     }

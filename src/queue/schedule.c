@@ -1,8 +1,8 @@
 /*
- * Stop 7: which destination's turn it is, and the delivery threads.  A destination is ready when its
- * back-off and its earliest item are past, its route has gathered enough, and it has a connection to
- * spare.  One scheduler thread decides; each job is one straight blocking function on a delivery thread
- * that claims, delivers and closes until nothing of the destination is due.
+ * Stop 7: which destination's turn it is, and the delivery threads.  A destination is ready when
+ * its back-off and its earliest item are past, its route has gathered enough, and it has a
+ * connection to spare.  One scheduler thread decides; each job is one straight blocking function on
+ * a delivery thread that claims, delivers and closes until nothing of the destination is due.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 enum { IDLE_THREAD_MS = 10000, ITEMS_PER_CONNECTION = 8 };
 
-/* How many connections a destination may have now: one, and one more for each few items that wait. */
+/* How many connections a destination may have now: one, and one more for each few items that wait.
+ */
 static int connections_allowed(const struct queue *q, const struct destination *d)
 {
     int n = 1 + d->waiting / ITEMS_PER_CONNECTION;
@@ -102,8 +103,9 @@ static void read_items(struct store_tx *tx, struct claiming *c)
 }
 
 /*
- * The claim and what it means in memory happen at the same point of the writer's order: a commit that
- * comes later also calls queue_due() later, so no wake is lost (Q4), and recall finds every claim (Q3).
+ * The claim and what it means in memory happen at the same point of the writer's order: a commit
+ * that comes later also calls queue_due() later, so no wake is lost (Q4), and recall finds every
+ * claim (Q3).
  */
 static enum outcome claim_tx(struct store_tx *tx, void *arg)
 {
@@ -125,7 +127,8 @@ static enum outcome claim_tx(struct store_tx *tx, void *arg)
                               "ti", b->destination, (int64_t)ITEM_DUE);
     pthread_mutex_lock(&q->mutex);
     for (size_t i = 0; i < b->count; i++)
-        map_set(&q->claims, (slice){(const char *)&b->items[i].id, sizeof(int64_t)}, &b->items[i].claim);
+        map_set(&q->claims, (slice){(const char *)&b->items[i].id, sizeof(int64_t)},
+                &b->items[i].claim);
     c->destination->earliest_due_ms = next;
     c->destination->waiting -= (int)b->count;
     if (next == INT64_MAX || c->destination->waiting < 0)
@@ -166,8 +169,8 @@ struct batch *schedule_claim(struct queue *q, struct destination *d)
     }
     metric_add(METRIC_QUEUE_ATTEMPTS, (int64_t)b->count);
     for (size_t i = 0; i < b->count; i++)
-        trace_stop(STOP_SCHEDULE, b->items[i].message, "destination=%.*s attempt=%d batch=%zu", P(b->destination),
-                   b->items[i].attempts + 1, b->count);
+        trace_stop(STOP_SCHEDULE, b->items[i].message, "destination=%.*s attempt=%d batch=%zu",
+                   P(b->destination), b->items[i].attempts + 1, b->count);
     return b;
 }
 
@@ -240,7 +243,8 @@ static void start_job(struct queue *q, struct destination *d)
     pthread_cond_signal(&q->work);
 }
 
-/* Starts what is ready; returns when something will be (wall clock), INT64_MAX: only after a wake. */
+/* Starts what is ready; returns when something will be (wall clock), INT64_MAX: only after a wake.
+ */
 static int64_t start_ready(struct queue *q)
 {
     int64_t now = clock_ms(), next = INT64_MAX;
