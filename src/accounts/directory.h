@@ -1,7 +1,8 @@
 /*
  * Who exists: domains (tenants), accounts, aliases, catch-all, plus-addressing, quota, routes. Rows
- * of the store (tables domain, account, address, route).  Addresses are compared with the domain in
- * lower case and the local part case-insensitively for ASCII.
+ * of the store (tables domain, account, address, alias, route, audit).  Addresses are compared with
+ * the domain in lower case (U-labels turned to A-labels) and the local part case-insensitively for
+ * ASCII.  Functions that read say "no" when the store fails: sql_failed(db) tells the two apart.
  */
 #ifndef ACCOUNTS_DIRECTORY_H
 #define ACCOUNTS_DIRECTORY_H
@@ -20,30 +21,43 @@ enum directory_kind {
 };
 
 /*
- * Resolves an address: exact, then without "+tag", then alias, then catch-all; postmaster always
- * resolves for own domains and hosts.  Aliases are followed to depth 10, loops ignored, targets
- * unique.
+ * Resolves an address: user or alias, the same without "+tag", postmaster (of an own domain it
+ * always resolves: without a user or alias of that name, to the domain's oldest account, else the
+ * oldest of all), catch-all.  Aliases are followed to depth 10, loops ignored, targets unique, at
+ * most LIMIT_RECIPIENTS.
  */
 enum directory_kind directory_resolve(struct db *db, struct arena *a, slice address,
                                       struct directory_target **targets, size_t *count);
+
+/*
+ * The postmaster of this machine, for "postmaster@" + host name or an address literal: that of the
+ * own domain the host stands in, else of the first domain.
+ */
+enum directory_kind directory_postmaster(struct db *db, struct arena *a, slice host,
+                                         struct directory_target **targets, size_t *count);
 
 /* The account of a login name (full address, any case); 0: none. */
 int64_t directory_login(struct db *db, slice address);
 /* The account's primary address; "" when it is gone. */
 slice directory_address(struct db *db, struct arena *a, int64_t account);
-/* May the account use this sender address (its own, an alias of it, either with +tag)? */
+/* May the account use this sender address (its own, an alias or catch-all of it, with +tag)? */
 bool directory_may_send_as(struct db *db, int64_t account, slice address);
 bool directory_domain_is_local(struct db *db, slice domain);
 
-/* Changes, inside store_write().  PERMFAIL with one line in *why: what is wrong and what to do. */
+/*
+ * Changes, inside store_write(); each leaves a row in audit.  PERMFAIL with one line in *why: what
+ * is wrong and what to do (static text, it outlives the transaction).
+ */
 enum outcome directory_domain_add(struct store_tx *tx, slice domain, slice *why);
 enum outcome directory_domain_remove(struct store_tx *tx, slice domain, slice *why);
 enum outcome directory_user_add(struct store_tx *tx, slice address, uint64_t quota_bytes,
                                 int64_t *account, slice *why);
+/* Removes the account and the aliases that lead to it; its mail is purged after retention.  Its
+ * credentials are secrets_forget's. */
 enum outcome directory_user_remove(struct store_tx *tx, slice address, slice *why);
 enum outcome directory_user_quota(struct store_tx *tx, slice address, uint64_t quota_bytes,
                                   slice *why);
-/* alias "@north.test" is the catch-all of a domain. */
+/* Adds targets to an alias, which is made when new; "@north.test" is the catch-all of a domain. */
 enum outcome directory_alias_add(struct store_tx *tx, slice alias, const slice *targets,
                                  size_t count, slice *why);
 enum outcome directory_alias_remove(struct store_tx *tx, slice alias, slice *why);
