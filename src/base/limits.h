@@ -49,7 +49,17 @@
 #define LIMIT_BODY_IN_MEMORY (256 * 1024)
 #define LIMIT_PARAMS         256 /* sections of one Content-Type or Content-Disposition */
 #define LIMIT_FILENAME       200
-#define LIMIT_OWN_SEGMENT    (1 << 20)   /* from here on a body becomes a segment of its own */
+#define LIMIT_OWN_SEGMENT    (1 << 20) /* from here on a body becomes a segment of its own */
+#define LIMIT_HEADER         (1 << 20) /* fields that begin beyond it belong to the body */
+#define LIMIT_MIME_DEPTH     128       /* multiparts and messages in one another */
+#define LIMIT_MIME_PARTS     10000
+#define LIMIT_ADDRESSES      20000 /* in one field */
+#define LIMIT_COMMENT_DEPTH  1000  /* parentheses; deeper ones close together */
+#define LIMIT_MSGIDS         1000
+#define LIMIT_THREAD_KEYS    64
+#define LIMIT_SEARCH_TEXT    (4 << 20)
+#define LIMIT_SUBJECT        998
+#define LIMIT_PREVIEW        256         /* characters */
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
 /* The process-wide budget of base/budget.h. */

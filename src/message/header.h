@@ -21,6 +21,19 @@ struct header_field {
     slice whole; /* name, colon, value and final line end: what is copied, signed or counted */
 };
 
+/*
+ * How a header lies in bytes, for the MIME parser: like header_length, but a line that begins with
+ * "--" also ends it when boundary(ctx, line) says it is one of the open boundaries.  lines counts
+ * the line ends in it.
+ */
+struct header_scan {
+    bool (*boundary)(void *ctx, slice line); /* in, may be NULL; line without its end */
+    void *ctx;
+    size_t length, lines, fields;                                          /* out */
+    bool mbox_from, bad_line, no_empty_line, no_header, too_long, bare_lf; /* out */
+};
+size_t header_scan(slice s, struct header_scan *scan);
+
 /* Offset of the body: just behind the empty line; message.n when everything is header. */
 size_t header_length(slice message);
 /* The header alone: the first header_length() bytes, the empty line included. */

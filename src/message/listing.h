@@ -23,6 +23,11 @@ bool listing_parse(struct arena *a, slice header, struct listing *out);
 /* The URLs of a List-* value ("<mailto:x>, <https://y>"), in order; white space inside removed. */
 size_t listing_urls(struct arena *a, slice value, slice **urls);
 
+/* One field's word on it: Auto-Submitted other than "no"; List-* fields and Precedence bulk, list,
+ * junk. */
+bool listing_is_automatic(slice name, slice value);
+bool listing_is_bulk(slice name, slice value);
+
 /* True when no automatic answer may go to this message (RFC 3834 section 2): Auto-Submitted other
  * than "no", a list, bulk, junk, or a delivery or disposition report. */
 bool auto_answer_forbidden(slice header);

@@ -11,8 +11,8 @@ slice msgid_make(struct arena *a, slice domain);
 /*
  * The ids of a value, without brackets, comments and white space, each as it stands (case kept).
  * Takes ids without brackets, in quotes, folded in the middle, or glued together.  At most
- * LIMIT_MSGIDS: the first and the last ones of a longer list.  Slices lie inside value unless they
- * were folded.
+ * LIMIT_MSGIDS: of a longer list the first ones and the last one.  Slices lie inside value unless
+ * they were folded.
  */
 struct msgid_list {
     slice *list;

@@ -1,0 +1,299 @@
+#include "message/header.h"
+
+#include "base/limits.h"
+#include "message/listing.h"
+
+#include "base/banned.h"
+
+enum line_kind { LINE_EMPTY, LINE_FIELD, LINE_FOLD, LINE_BOUNDARY, LINE_BAD };
+
+/* The characters of a field name (RFC 5322 2.2: 33-126 without the colon). */
+static bool is_name(char c)
+{
+    return c > ' ' && c < 0x7f && c != ':';
+}
+
+/* The next line of s with its line end; s.n > 0. */
+static slice line_of(slice s)
+{
+    const char *lf = memchr(s.p, '\n', s.n);
+    return lf ? (slice){s.p, (size_t)(lf - s.p) + 1} : s;
+}
+
+static slice line_chomp(slice line)
+{
+    if (line.n && line.p[line.n - 1] == '\n')
+        line.n--;
+    if (line.n && line.p[line.n - 1] == '\r')
+        line.n--;
+    return line;
+}
+
+/* Length of the name at the start of a field's line; *colon is the offset of the colon. */
+static bool field_name(slice line, size_t *length, size_t *colon)
+{
+    size_t i = 0;
+    while (i < line.n && is_name(line.p[i]))
+        i++;
+    *length = i;
+    while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+        i++;
+    *colon = i;
+    return i < line.n && line.p[i] == ':';
+}
+
+static enum line_kind line_kind(slice line)
+{
+    size_t name, colon;
+    char c = line.p[0];
+    if (c == '\n' || (c == '\r' && (line.n == 1 || line.p[1] == '\n')))
+        return LINE_EMPTY;
+    if (c == ' ' || c == '\t')
+        return LINE_FOLD;
+    if (field_name(line, &name, &colon))
+        return LINE_FIELD;
+    return slice_starts(line, S("--")) ? LINE_BOUNDARY : LINE_BAD;
+}
+
+static bool is_mbox_from(slice line)
+{
+    return slice_starts(line, S("From ")) || slice_starts(line, S(">From "));
+}
+
+/* Where a scan stands: what it may have to go back to is kept here. */
+struct scan_state {
+    size_t at, lines;
+    size_t bad_at, bad_lines, bad_fields; /* at the first line that is no field */
+};
+
+/* No empty line came: the first line that is no field begins the body, if there was one. */
+static void scan_back(struct header_scan *scan, struct scan_state *st)
+{
+    scan->no_empty_line = true;
+    if (!scan->bad_line)
+        return;
+    st->at = st->bad_at;
+    st->lines = st->bad_lines;
+    scan->fields = st->bad_fields;
+}
+
+/* Takes one line that is no empty one; false when the header ends before it. */
+static bool scan_line(struct header_scan *scan, struct scan_state *st, slice line)
+{
+    enum line_kind kind = line_kind(line);
+    if (slice_starts(line, S("--")) && scan->boundary &&
+        scan->boundary(scan->ctx, line_chomp(line)))
+        kind = LINE_BOUNDARY;
+    if (kind == LINE_BOUNDARY) {
+        scan->no_empty_line = true;
+        return false;
+    }
+    if (kind == LINE_BAD && st->at == 0 && is_mbox_from(line)) {
+        scan->mbox_from = true;
+        return true;
+    }
+    if (kind == LINE_FIELD) {
+        scan->too_long = st->at > LIMIT_HEADER;
+        scan->fields += !scan->too_long;
+        return !scan->too_long;
+    }
+    if (kind == LINE_BAD && !scan->fields)
+        return false;
+    if (kind == LINE_BAD && !scan->bad_line) {
+        scan->bad_line = true;
+        st->bad_at = st->at;
+        st->bad_lines = st->lines;
+        st->bad_fields = scan->fields;
+    }
+    return true;
+}
+
+size_t header_scan(slice s, struct header_scan *scan)
+{
+    struct scan_state st = {0};
+    bool empty_line = false, stopped = false;
+    *scan = (struct header_scan){.boundary = scan->boundary, .ctx = scan->ctx};
+    while (st.at < s.n && !empty_line && !stopped) {
+        slice line = line_of(slice_skip(s, st.at));
+        bool lf = line.p[line.n - 1] == '\n';
+        empty_line = line_kind(line) == LINE_EMPTY;
+        stopped = !empty_line && !scan_line(scan, &st, line);
+        if (stopped)
+            break;
+        scan->bare_lf |= lf && (line.n < 2 || line.p[line.n - 2] != '\r');
+        st.at += line.n;
+        st.lines += lf;
+    }
+    if (!scan->fields && !empty_line) { /* everything is body, but for a mbox line in front */
+        size_t from = scan->mbox_from ? line_of(s).n : 0;
+        st = (struct scan_state){.at = from, .lines = from > 0};
+        scan->no_header = true;
+    } else if (!empty_line && !(stopped && !scan->too_long)) {
+        scan_back(scan, &st);
+    }
+    scan->length = st.at;
+    scan->lines = st.lines;
+    return st.at;
+}
+
+size_t header_length(slice message)
+{
+    struct header_scan scan = {0};
+    return header_scan(message, &scan);
+}
+
+slice header_of(slice message)
+{
+    return slice_sub(message, 0, header_length(message));
+}
+
+/* Length of the field at the start of s: its line and the folded ones behind it. */
+static size_t field_length(slice s)
+{
+    size_t n = line_of(s).n;
+    while (n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
+        n += line_of(slice_skip(s, n)).n;
+    return n;
+}
+
+static void field_cut(slice whole, struct header_field *f)
+{
+    size_t name, colon;
+    field_name(whole, &name, &colon);
+    f->whole = whole;
+    f->name = slice_sub(whole, 0, name);
+    f->raw = line_chomp(slice_skip(whole, colon + 1));
+    f->value = slice_trim(f->raw);
+}
+
+bool header_next(slice *rest, struct header_field *f)
+{
+    while (rest->n) {
+        slice line = line_of(*rest);
+        enum line_kind kind = line_kind(line);
+        if (kind == LINE_EMPTY || kind == LINE_BOUNDARY)
+            return false;
+        if (kind == LINE_FIELD) {
+            field_cut(slice_sub(*rest, 0, field_length(*rest)), f);
+            *rest = slice_skip(*rest, f->whole.n);
+            return true;
+        }
+        *rest = slice_skip(*rest, line.n);
+    }
+    return false;
+}
+
+bool header_find_field(slice header, slice name, struct header_field *f)
+{
+    slice rest = header;
+    bool skipped = false;
+    for (const char *end = header.p; header_next(&rest, f); end = rest.p) {
+        skipped |= f->whole.p != end;
+        if (!slice_eq_icase(f->name, name))
+            continue;
+        /* Behind lines that are no field it only counts if the header goes that far. */
+        return !skipped || (size_t)(f->whole.p - header.p) < header_length(header);
+    }
+    return false;
+}
+
+bool header_find(slice header, slice name, slice *value)
+{
+    struct header_field f;
+    *value = S("");
+    if (!header_find_field(header, name, &f))
+        return false;
+    *value = f.value;
+    return true;
+}
+
+size_t header_count(slice header, slice name)
+{
+    size_t count = 0;
+    struct header_field f;
+    for (slice rest = header_of(header); header_next(&rest, &f);)
+        count += slice_eq_icase(f.name, name);
+    return count;
+}
+
+slice header_unfold(struct arena *a, slice value)
+{
+    if (slice_find(value, '\n') < 0 && slice_find(value, '\r') < 0)
+        return value;
+    char *to = arena_alloc(a, value.n);
+    size_t n = 0;
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] != '\r' && value.p[i] != '\n')
+            to[n++] = value.p[i];
+    return (slice){to, n};
+}
+
+/* One field's part in the facts. */
+static void facts_add(struct header_facts *out, const struct header_field *f)
+{
+    static const struct {
+        slice name;
+        size_t offset; /* of a bool */
+    } flags[] = {
+        {{"Date", 4}, offsetof(struct header_facts, has_date)},
+        {{"Message-ID", 10}, offsetof(struct header_facts, has_message_id)},
+        {{"Sender", 6}, offsetof(struct header_facts, has_sender)},
+        {{"Subject", 7}, offsetof(struct header_facts, has_subject)},
+        {{"To", 2}, offsetof(struct header_facts, has_to_or_cc)},
+        {{"Cc", 2}, offsetof(struct header_facts, has_to_or_cc)},
+    };
+    out->fields++;
+    for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+        if (slice_eq_icase(f->name, flags[i].name))
+            *(bool *)((char *)out + flags[i].offset) = true;
+    out->received += slice_eq_icase(f->name, S("Received"));
+    out->from += slice_eq_icase(f->name, S("From"));
+    out->bcc += slice_eq_icase(f->name, S("Bcc")) || slice_eq_icase(f->name, S("Resent-Bcc"));
+    out->auto_submitted |= listing_is_automatic(f->name, f->value);
+    out->is_list |= listing_is_bulk(f->name, f->value);
+}
+
+void header_facts(slice message, struct header_facts *out)
+{
+    struct header_field f;
+    slice header = header_of(message);
+    *out = (struct header_facts){.length = header.n, .eight_bit = !slice_is_ascii(header)};
+    for (slice rest = header; header_next(&rest, &f);)
+        facts_add(out, &f);
+}
+
+static bool is_named(slice name, const slice *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq_icase(name, names[i]))
+            return true;
+    return false;
+}
+
+size_t header_without(struct arena *a, slice message, const slice *names, size_t name_count,
+                      slice **pieces)
+{
+    slice *list = NULL;
+    size_t count = 0, capacity = 0;
+    const char *from = message.p;
+    struct header_field f;
+    for (slice rest = header_of(message); header_next(&rest, &f);) {
+        if (!is_named(f.name, names, name_count))
+            continue;
+        if (f.whole.p > from) {
+            list = arena_grow(a, list, count, &capacity, sizeof(*list));
+            list[count++] = (slice){from, (size_t)(f.whole.p - from)};
+        }
+        from = f.whole.p + f.whole.n;
+    }
+    list = arena_grow(a, list, count, &capacity, sizeof(*list));
+    list[count++] = (slice){from, message.n - (size_t)(from - message.p)};
+    *pieces = list;
+    return count;
+}
+
+bool header_value_safe(slice value)
+{
+    return slice_find(value, '\r') < 0 && slice_find(value, '\n') < 0 &&
+           slice_find(value, '\0') < 0;
+}
