@@ -84,16 +84,20 @@ def free_port(kind=socket.SOCK_STREAM):
 
 
 class Post:
-    def __init__(self, domain="north.test", config="", hostname=None, program_path=None):
-        self.program = program_path or program()
+    """One server.  listen with base 0 takes the standard ports of another loopback address (root only)."""
+
+    def __init__(self, domain="north.test", config="", hostname=None, listen="127.0.0.1", base=None):
+        self.program, self.listen = program(), listen
         self.domain, self.hostname = domain, hostname or "mail." + domain
         self.dir = tempfile.mkdtemp(prefix="yizhan-" + domain + "-")
         os.chmod(self.dir, 0o755)
         self.home = os.path.join(self.dir, "post")
-        self.ports = PortBase()
+        self.ports = PortBase() if base is None else None
+        self.base = self.ports.base if self.ports else base
         self.process, self.starts, self.lines = None, 0, []
         self.passwords = {}
-        self.run("init", "--domain", domain, "--hostname", self.hostname, "--port-base", str(self.ports.base))
+        self.run("init", "--domain", domain, "--hostname", self.hostname, "--port-base", str(self.base),
+                 "--listen", listen)
         if config:
             with open(os.path.join(self.home, "yizhan.conf"), "a", encoding="utf-8") as f:
                 f.write("\n" + config + "\n")
@@ -123,7 +127,7 @@ class Post:
 
     def route(self, domain, to):
         """Routes a domain to another post, or to "HOST:PORT"."""
-        self.run("route", "add", domain, to if isinstance(to, str) else f"127.0.0.1:{to.port(25)}")
+        self.run("route", "add", domain, to if isinstance(to, str) else f"{to.listen}:{to.port(25)}")
 
     def queue(self):
         return json.loads(self.run("queue", "list", "--json").stdout or "[]")
@@ -134,7 +138,7 @@ class Post:
     # The processes.
 
     def port(self, standard):
-        return self.ports.base + standard
+        return self.base + standard
 
     def start(self, *words, wait=True):
         self.starts += 1
@@ -223,7 +227,8 @@ class Post:
     def close(self):
         if self.process:
             self.kill()
-        self.ports.close()
+        if self.ports:
+            self.ports.close()
         if os.environ.get("KEEP"):
             print(f"kept {self.dir}")
         else:
@@ -243,9 +248,9 @@ class Post:
         return os.path.join(self.home, "tls", "cert.pem")
 
 
-def connect(port, tls=None, timeout=20):
+def connect(port, tls=None, timeout=20, host="127.0.0.1"):
     """A connected socket to loopback; with tls (a Post) encrypted, the certificate checked."""
-    s = socket.create_connection(("127.0.0.1", port), timeout)
+    s = socket.create_connection((host, port), timeout)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return tls.tls().wrap_socket(s, server_hostname="localhost") if tls else s
 
@@ -254,8 +259,11 @@ def pop3(post, address, tls=True):
     """A logged-in poplib client."""
     import poplib
     poplib._MAXLINE = 1 << 20
-    client = poplib.POP3_SSL("localhost", post.port(995), context=post.tls(), timeout=60) if tls else \
-        poplib.POP3("127.0.0.1", post.port(110), timeout=60)
+    client = poplib.POP3(post.listen, post.port(110), timeout=60)
+    if tls:
+        context = post.tls()
+        context.check_hostname = False  # poplib would look for the address in the certificate
+        client.stls(context)
     client.user(address)
     client.pass_(post.passwords[address])
     return client
