@@ -6,18 +6,22 @@
 #define BASE_LIMITS_H
 
 /* SMTP (RFC 5321 4.5.3.1; AUTH lines RFC 4954 section 4). */
-#define LIMIT_SMTP_LINE       2048
-#define LIMIT_SMTP_AUTH_LINE  12288
-#define LIMIT_SMTP_TEXT_LINE  (1 << 20) /* longest line taken in a message body */
-#define LIMIT_SMTP_REPLY      512
-#define LIMIT_LOCAL_PART      64
-#define LIMIT_DOMAIN          255
-#define LIMIT_PATH            256
-#define LIMIT_RECIPIENTS      1000
-#define LIMIT_COMMANDS        10000 /* per session */
-#define LIMIT_COMMAND_ERRORS  20    /* per session, then 421 */
-#define LIMIT_AUTH_FAILURES   5     /* per session, then 421 */
-#define LIMIT_RECEIVED_FIELDS 100   /* RFC 5321 6.3 */
+#define LIMIT_SMTP_LINE          2048
+#define LIMIT_SMTP_AUTH_LINE     12288
+#define LIMIT_SMTP_TEXT_LINE     (1 << 20) /* longest line taken in a message body */
+#define LIMIT_SMTP_REPLY         512
+#define LIMIT_LOCAL_PART         64
+#define LIMIT_DOMAIN             255
+#define LIMIT_PATH               256
+#define LIMIT_RECIPIENTS         1000
+#define LIMIT_COMMANDS           10000     /* per session */
+#define LIMIT_COMMAND_ERRORS     20        /* per session, then 421 */
+#define LIMIT_AUTH_FAILURES      5         /* per session, then 421 */
+#define LIMIT_RECEIVED_FIELDS    100       /* RFC 5321 6.3 */
+#define LIMIT_REFUSED_RECIPIENTS 100       /* per session without an accepted message, then 421 */
+#define LIMIT_SMTP_SWALLOW       (1 << 30) /* of a message that is refused anyway, then close */
+#define LIMIT_SMTP_COMMAND_MS    (5 * 60 * 1000) /* RFC 5321 4.5.3.2.7 */
+#define LIMIT_SMTP_DATA_MS       (3 * 60 * 1000) /* between blocks: RFC 5321 4.5.3.2.5 */
 
 /* POP3 (RFC 2449 section 4: 255 a command; AUTH lines as in SMTP). */
 #define LIMIT_POP3_LINE 255

@@ -4,8 +4,8 @@
  */
 #include "smtp/dot.h"
 
-#include "base/banned.h"
 #include "base/limits.h"
+#include "base/banned.h"
 
 static void grow_line(struct dot *d, size_t n)
 {

@@ -11,8 +11,8 @@
 /* The reader; {0} stands behind the CRLF of "DATA". */
 struct dot {
     enum { DOT_LINE, DOT_TEXT, DOT_CR, DOT_DOT, DOT_DOT_CR } at; /* what came last */
-    bool ended; /* CRLF "." CRLF has come */
-    bool bare;  /* a CR or LF stood alone somewhere: the message must be refused */
+    bool ended;                                                  /* CRLF "." CRLF has come */
+    bool bare; /* a CR or LF stood alone somewhere: the message must be refused */
     bool long_line;
     size_t column; /* octets of the line so far */
 };
