@@ -64,6 +64,8 @@
 #define LIMIT_SEARCH_TEXT    (4 << 20)
 #define LIMIT_SUBJECT        998
 #define LIMIT_PREVIEW        256         /* characters */
+#define LIMIT_OWN_SEGMENT    (1 << 20)   /* from here on a body becomes a segment of its own */
+#define LIMIT_DISK_RESERVE    (64u << 20) /* less free disk than this: 452 4.3.1 */
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
 /* The process-wide budget of base/budget.h. */

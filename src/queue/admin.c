@@ -278,6 +278,17 @@ int queue_retry(struct queue *q, const struct queue_filter *f)
     return change_all(q, f, (struct change){.what = CHANGE_RETRY});
 }
 
+void queue_routes_changed(struct queue *q)
+{
+    slice name;
+    void *value;
+    pthread_mutex_lock(&q->mutex);
+    for (size_t at = 0; map_next(&q->destinations, &at, &name, &value);)
+        ((struct destination *)value)->gather_known = false;
+    pthread_cond_signal(&q->wake);
+    pthread_mutex_unlock(&q->mutex);
+}
+
 /* ---- Purge ---- */
 
 enum { PURGE_STEP = 1000 };

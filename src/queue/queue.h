@@ -69,6 +69,8 @@ struct queue_deliverer {
      */
     enum outcome (*resolve)(void *ctx, struct arena *a, slice address, struct target **targets,
                             size_t *count);
+    /* How long a destination's route gathers, and until how many items wait; 0: it does not. */
+    void (*gather)(void *ctx, slice destination, int64_t *ms, int *count);
 };
 
 struct queue_options {
@@ -175,6 +177,9 @@ struct recall_row {
  */
 enum outcome queue_recall(struct queue *q, struct arena *a, int64_t id, struct recall_row **rows,
                           size_t *count);
+
+/* Routes were changed: how long destinations gather is asked again. */
+void queue_routes_changed(struct queue *q);
 
 /* Deletes finished messages older than 30 days and their rows; a step of at most 1,000. */
 void queue_purge(struct queue *q);

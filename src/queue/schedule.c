@@ -207,7 +207,7 @@ void *schedule_deliver(void *queue)
             if (r == ETIMEDOUT && q->ready_count == 0)
                 break;
         }
-        if (q->ready_count == 0)
+        if (q->ready_count == 0 || q->stopping)
             break;
         struct destination *d = q->ready[q->ready_at];
         q->ready_at = (q->ready_at + 1) % LIMIT_DELIVERY_THREADS;
@@ -252,6 +252,11 @@ static int64_t start_ready(struct queue *q)
     void *value;
     for (size_t at = 0; map_next(&q->destinations, &at, &name, &value);) {
         struct destination *d = value;
+        if (!d->gather_known && q->options.deliverer.gather) {
+            q->options.deliverer.gather(q->options.deliverer.ctx, name, &d->gather_ms,
+                                        &d->gather_count);
+            d->gather_known = true;
+        }
         while (ready_at(q, d) <= now && q->busy + (int)q->ready_count < q->options.threads)
             start_job(q, d);
         int64_t when = ready_at(q, d);

@@ -1,0 +1,146 @@
+/*
+ * Stop 9: a batch to the next server, one straight blocking function on a delivery thread.  One
+ * connection carries all items of the batch, and what is left of it the next batch.  A connection
+ * that breaks fails the message it carried, for now; the rest goes on over a new one.
+ */
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "deliver/internal.h"
+
+#include "base/banned.h"
+
+/* The bytes of one item, for smtp_client_send. */
+struct reading {
+    struct batch *batch;
+    struct batch_item *item;
+    uint64_t offset;
+};
+
+static ssize_t read_item(void *ctx, char *to, size_t n)
+{
+    struct reading *r = ctx;
+    ssize_t got = batch_read(r->batch, r->item, r->offset, to, n);
+    if (got > 0)
+        r->offset += (uint64_t)got;
+    uint64_t whole = r->item->prefix.n + r->item->body_bytes;
+    return got == 0 && r->offset < whole ? -1 : got;
+}
+
+static bool may_send(void *ctx)
+{
+    struct reading *r = ctx;
+    return point_of_no_return(r->item);
+}
+
+/* A reply as the queue keeps it: "550 5.1.1 no such user". */
+static slice reply_text(struct arena *a, const struct smtp_reply *r)
+{
+    if (r->code == 0)
+        return r->text.n ? arena_printf(a, "451 4.4.2 %.*s", P(r->text))
+                         : S("451 4.4.2 connection lost");
+    if (r->enhanced.n)
+        return arena_printf(a, "%d %.*s %.*s", r->code, P(r->enhanced), P(r->text));
+    return arena_printf(a, "%d %.*s", r->code, P(r->text));
+}
+
+static enum outcome reply_outcome(const struct smtp_reply *r)
+{
+    return r->code >= 200 && r->code < 300   ? DONE
+           : r->code >= 500 && r->code < 600 ? PERMFAIL
+                                             : TEMPFAIL;
+}
+
+/* A kept connection, or a new one to the first server that talks to us; NULL: *why says what all
+ * said. */
+static struct smtp_client *connect_any(struct deliver *d, struct batch *b, struct hop *hops,
+                                       size_t count, slice *why)
+{
+    struct smtp_client *c = smtp_pool_take(d->pool, b->destination);
+    for (size_t i = 0; i < count && !c; i++) {
+        struct smtp_reply reply = {0};
+        struct smtp_client_options o = {
+            .dial = {.host = hops[i].name,
+                     .address = hops[i].ip,
+                     .port = hops[i].port,
+                     .connect_ms = CONNECT_MS},
+            .helo = d->options.hostname,
+            .tls = SMTP_TLS_IF_OFFERED,
+            .verify = DIAL_OPPORTUNE,
+            .who = arena_printf(&b->arena, "%.*s -> %.*s:%d", P(d->options.hostname),
+                                P(hops[i].name), hops[i].port)
+                       .p,
+        };
+        c = smtp_client_open(&o, &b->arena, &reply);
+        b->remote_mta = hops[i].name;
+        if (!c)
+            *why = arena_printf(&b->arena, "%.*s (%.*s:%d)", P(reply_text(&b->arena, &reply)),
+                                P(hops[i].name), hops[i].port);
+    }
+    return c;
+}
+
+/* Sends one item; false when the connection did not survive it. */
+static bool send_item(struct batch *b, struct batch_item *item, struct smtp_client *c)
+{
+    struct reading reading = {.batch = b, .item = item};
+    struct smtp_reply *replies =
+        arena_array(&b->arena, item->recipient_count + 1, sizeof(*replies));
+    struct smtp_message m = {
+        .envelope = &item->envelope,
+        .size = item->prefix.n + item->body_bytes,
+        .body = read_item,
+        .ctx = &reading,
+        .point_of_no_return = may_send,
+    };
+    bool held = smtp_client_send(c, &m, &b->arena, replies);
+    if (atomic_load(&item->claim.state) == CLAIM_RECALLED)
+        return held;
+    for (size_t i = 0; i < item->recipient_count; i++) {
+        item->recipients[i].result = reply_outcome(&replies[i]);
+        item->recipients[i].reply = reply_text(&b->arena, &replies[i]);
+    }
+    return held;
+}
+
+void deliver_remote(struct deliver *d, struct batch *b)
+{
+    struct hop *hops = NULL;
+    size_t hop_count = 0;
+    struct smtp_client *c = NULL;
+    enum outcome o = hops_find(d, &b->arena, b->destination, clock_mono_ms() + DNS_DEADLINE_MS,
+                               &hops, &hop_count, &b->reply);
+    for (size_t i = 0; i < b->count; i++)
+        trace_stop(STOP_ROUTE, b->items[i].message, "destination=%.*s servers=%zu%s%.*s",
+                   P(b->destination), hop_count,
+                   o == DONE ? "" : " reply=", P(o == DONE ? S("") : b->reply));
+    if (o == TEMPFAIL) {
+        b->unreachable = true;
+        return;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        struct batch_item *item = &b->items[i];
+        if (o == PERMFAIL) {
+            for (size_t j = 0; j < item->recipient_count && point_of_no_return(item); j++) {
+                item->recipients[j].result = PERMFAIL;
+                item->recipients[j].reply = b->reply;
+            }
+            continue;
+        }
+        if (item->recipient_count == 0 || atomic_load(&item->claim.state) == CLAIM_RECALLED)
+            continue;
+        if (!c)
+            c = connect_any(d, b, hops, hop_count, &b->reply);
+        if (!c) { /* the servers of a destination are out of reach together */
+            b->unreachable = true;
+            return;
+        }
+        if (!send_item(b, item, c) || !smtp_client_usable(c)) {
+            smtp_client_close(c);
+            c = NULL;
+        }
+    }
+    if (c)
+        smtp_pool_give(d->pool, b->destination, c);
+}
