@@ -58,6 +58,12 @@ static void gather(void *ctx, slice destination, int64_t *ms, int *count)
     arena_end(&a);
 }
 
+static void idle(void *ctx)
+{
+    struct deliver *d = ctx;
+    smtp_pool_sweep(d->pool);
+}
+
 struct queue_deliverer deliver_functions(struct deliver *d)
 {
     return (struct queue_deliverer){
@@ -66,5 +72,6 @@ struct queue_deliverer deliver_functions(struct deliver *d)
         .deliver = deliver_batch,
         .resolve = resolve,
         .gather = gather,
+        .idle = idle,
     };
 }

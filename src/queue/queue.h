@@ -71,6 +71,8 @@ struct queue_deliverer {
                             size_t *count);
     /* How long a destination's route gathers, and until how many items wait; 0: it does not. */
     void (*gather)(void *ctx, slice destination, int64_t *ms, int *count);
+    /* A delivery thread has had nothing to do for a while: close what is kept open in vain. */
+    void (*idle)(void *ctx);
 };
 
 struct queue_options {

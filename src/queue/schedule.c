@@ -220,6 +220,10 @@ void *schedule_deliver(void *queue)
         d->active--;
         pthread_cond_signal(&q->wake);
     }
+    pthread_mutex_unlock(&q->mutex);
+    if (q->options.deliverer.idle)
+        q->options.deliverer.idle(q->options.deliverer.ctx);
+    pthread_mutex_lock(&q->mutex);
     q->threads--;
     pthread_cond_broadcast(&q->quiet);
     pthread_mutex_unlock(&q->mutex);
