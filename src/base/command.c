@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/banned.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "base/banned.h"
 
 enum { HELP_MAX = 64 * 1024, NAME_MAX_TYPED = 40 };
 

@@ -72,6 +72,7 @@
 #define LIMIT_MEMORY (512 << 20)
 
 /* Control socket and files. */
+#define LIMIT_CONTROL_CLIENTS 16
 #define LIMIT_CONTROL_LINE (8 << 20)
 #define LIMIT_CONFIG_FILE  (1 << 20)
 

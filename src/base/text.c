@@ -1,5 +1,4 @@
 #include "base/text.h"
-
 #include "base/banned.h"
 
 /* Ranges that take no column, and those that take two (Unicode 15 East Asian Width W and F). */

@@ -2,8 +2,8 @@
 
 #include <time.h>
 
-#include "base/banned.h"
 #include "base/clock.h"
+#include "base/banned.h"
 
 struct unit {
     slice name;
