@@ -15,35 +15,35 @@
 #include "smtp/command.h"
 #include "base/banned.h"
 
-#define ROW(verb)                                                                                  \
+#define WORD(w)                                                                                    \
     {                                                                                              \
-        verb, sizeof(verb) - 1                                                                     \
+        w, sizeof(w) - 1                                                                           \
     }
 
 const struct smtp_command smtp_commands[] = {
-    {ROW("EHLO"), smtp_cmd_ehlo, STATES_ANY, NULL, EXT_NONE, COMMAND_ARG, "EHLO domain",
+    {WORD("EHLO"), smtp_cmd_ehlo, STATES_ANY, NULL, EXT_NONE, COMMAND_ARG, "EHLO domain",
      "greet; the reply lists what is offered"},
-    {ROW("HELO"), smtp_cmd_helo, STATES_ANY, NULL, EXT_NONE, COMMAND_ARG, "HELO domain",
+    {WORD("HELO"), smtp_cmd_helo, STATES_ANY, NULL, EXT_NONE, COMMAND_ARG, "HELO domain",
      "greet as of old"},
-    {ROW("STARTTLS"), smtp_cmd_starttls, STATES_ANY, NULL, EXT_NONE, COMMAND_NO_ARG, "STARTTLS",
+    {WORD("STARTTLS"), smtp_cmd_starttls, STATES_ANY, NULL, EXT_NONE, COMMAND_NO_ARG, "STARTTLS",
      "encrypt the connection"},
-    {ROW("AUTH"), smtp_cmd_auth, STATE_READY, "503 5.5.1 AUTH does not come inside a transaction",
+    {WORD("AUTH"), smtp_cmd_auth, STATE_READY, "503 5.5.1 AUTH does not come inside a transaction",
      EXT_AUTH, COMMAND_ARG, "AUTH mechanism [initial-response]", "log in"},
-    {ROW("MAIL"), smtp_cmd_mail, STATE_READY, "503 5.5.1 There is a sender already: DATA or RSET",
+    {WORD("MAIL"), smtp_cmd_mail, STATE_READY, "503 5.5.1 There is a sender already: DATA or RSET",
      EXT_NONE, COMMAND_ARG | COMMAND_LOGIN | COMMAND_UTF8, "MAIL FROM:<address> [parameters]",
      "begin a mail"},
-    {ROW("RCPT"), smtp_cmd_rcpt, STATES_TRANSACTION, "503 5.5.1 MAIL FROM comes first", EXT_NONE,
+    {WORD("RCPT"), smtp_cmd_rcpt, STATES_TRANSACTION, "503 5.5.1 MAIL FROM comes first", EXT_NONE,
      COMMAND_ARG | COMMAND_LOGIN | COMMAND_UTF8, "RCPT TO:<address> [parameters]",
      "add a recipient"},
-    {ROW("DATA"), smtp_cmd_data, STATES_TRANSACTION, "503 5.5.1 MAIL FROM and RCPT TO come first",
+    {WORD("DATA"), smtp_cmd_data, STATES_TRANSACTION, "503 5.5.1 MAIL FROM and RCPT TO come first",
      EXT_NONE, COMMAND_NO_ARG | COMMAND_LOGIN, "DATA", "the message, ended by a line of one dot"},
-    {ROW("RSET"), smtp_cmd_rset, STATES_ANY, NULL, EXT_NONE, COMMAND_NO_ARG, "RSET",
+    {WORD("RSET"), smtp_cmd_rset, STATES_ANY, NULL, EXT_NONE, COMMAND_NO_ARG, "RSET",
      "forget this mail"},
-    {ROW("NOOP"), smtp_cmd_noop, STATES_ANY, NULL, EXT_NONE, 0, "NOOP [text]", "nothing"},
-    {ROW("VRFY"), smtp_cmd_vrfy, STATES_ANY, NULL, EXT_NONE, COMMAND_ARG, "VRFY text",
+    {WORD("NOOP"), smtp_cmd_noop, STATES_ANY, NULL, EXT_NONE, 0, "NOOP [text]", "nothing"},
+    {WORD("VRFY"), smtp_cmd_vrfy, STATES_ANY, NULL, EXT_NONE, COMMAND_ARG, "VRFY text",
      "not told here; RCPT says who exists"},
-    {ROW("HELP"), smtp_cmd_help, STATES_ANY, NULL, EXT_HELP, 0, "HELP [command]", "this list"},
-    {ROW("QUIT"), smtp_cmd_quit, STATES_ANY, NULL, EXT_NONE, COMMAND_NO_ARG, "QUIT", "goodbye"},
+    {WORD("HELP"), smtp_cmd_help, STATES_ANY, NULL, EXT_HELP, 0, "HELP [command]", "this list"},
+    {WORD("QUIT"), smtp_cmd_quit, STATES_ANY, NULL, EXT_NONE, COMMAND_NO_ARG, "QUIT", "goodbye"},
 };
 const size_t smtp_command_count = sizeof(smtp_commands) / sizeof(smtp_commands[0]);
 
@@ -99,14 +99,14 @@ static void print_hold(const struct smtp_session *s, struct buf *b)
 }
 
 const struct smtp_extension_row smtp_extension_table[EXT_LAST] = {
-    [EXT_PIPELINING] = {ROW("PIPELINING"), NULL, NULL},
-    [EXT_SIZE] = {ROW("SIZE"), NULL, print_size},
-    [EXT_8BITMIME] = {ROW("8BITMIME"), NULL, NULL},
-    [EXT_ENHANCEDSTATUSCODES] = {ROW("ENHANCEDSTATUSCODES"), NULL, NULL},
-    [EXT_STARTTLS] = {ROW("STARTTLS"), offer_starttls, NULL},
-    [EXT_AUTH] = {ROW("AUTH"), offer_auth, print_auth},
-    [EXT_FUTURERELEASE] = {ROW("FUTURERELEASE"), offer_hold, print_hold},
-    [EXT_HELP] = {ROW("HELP"), NULL, NULL},
+    [EXT_PIPELINING] = {WORD("PIPELINING"), NULL, NULL},
+    [EXT_SIZE] = {WORD("SIZE"), NULL, print_size},
+    [EXT_8BITMIME] = {WORD("8BITMIME"), NULL, NULL},
+    [EXT_ENHANCEDSTATUSCODES] = {WORD("ENHANCEDSTATUSCODES"), NULL, NULL},
+    [EXT_STARTTLS] = {WORD("STARTTLS"), offer_starttls, NULL},
+    [EXT_AUTH] = {WORD("AUTH"), offer_auth, print_auth},
+    [EXT_FUTURERELEASE] = {WORD("FUTURERELEASE"), offer_hold, print_hold},
+    [EXT_HELP] = {WORD("HELP"), NULL, NULL},
 };
 
 unsigned smtp_offered(const struct smtp_session *s)
@@ -241,8 +241,10 @@ static size_t read_line(struct smtp_session *s, slice in)
     size_t max = s->skipping ? SIZE_MAX : auth ? LIMIT_SMTP_AUTH_LINE : LIMIT_SMTP_LINE;
     ptrdiff_t lf = slice_find(slice_sub(in, 0, max), '\n');
     if (lf < 0) {
-        s->skipping |= in.n >= max;
-        return s->skipping ? in.n : 0;
+        if (in.n < max)
+            return s->skipping ? in.n : 0;
+        s->skipping = true;
+        return max;
     }
     int code = line_done(s, slice_sub(in, 0, (size_t)lf));
     s->skipping = false;
