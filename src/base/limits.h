@@ -34,6 +34,12 @@
 #define LIMIT_LOGIN_PENALTIES   16384 /* (account, IP) pairs and IPs watched for guessing */
 #define LIMIT_APP_PASSWORDS     100   /* an account */
 
+/* IMAP (RFC 9051; RFC 7888 for literals). */
+#define LIMIT_IMAP_TAG           64
+#define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
+#define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
+#define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
+
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
 #define LIMIT_OUT                                                                                  \
