@@ -270,9 +270,5 @@ enum outcome intake_accept(struct intake *x, struct spool *s, struct arena *a,
         log_event(LEVEL_INFO, "intake.refuse", "from=<%.*s> peer=%.*s reply=\"%d %.*s %.*s\"",
                   P(e->sender), P(e->peer_ip), c.answer.code, P(c.answer.enhanced),
                   P(c.answer.text));
-    metric_add(accepted               ? METRIC_SMTP_ACCEPTED
-               : c.answer.code >= 500 ? METRIC_SMTP_REJECTED
-                                      : METRIC_SMTP_DEFERRED,
-               1);
     return accepted ? DONE : c.answer.code >= 500 ? PERMFAIL : TEMPFAIL;
 }
