@@ -40,11 +40,14 @@ const struct param *params_find(const struct params *p, slice name);
  */
 slice filename_safe(struct arena *a, slice name);
 
+/* How a value that is not ASCII is written; both may be set: the 2047 form comes first. */
+enum { PARAM_2231 = 1, PARAM_2047 = 2 };
+
 /*
- * Prints "; name=value" for a field, folding (CRLF SP) when *column would pass 78.  ASCII: token or
- * quoted string.  Else RFC 2231 sections in UTF-8; with fallback set, the RFC 2047 form that old
- * readers need is printed first under the plain name.
+ * Prints "; name=value" for a field, folding (";" CRLF SP) when *column would pass 78.  ASCII is a
+ * token or a quoted string; else RFC 2231 sections in UTF-8 (name*0*=…), encoded words in quotes
+ * for old readers, or both.
  */
-slice params_print(struct arena *a, slice name, slice utf8, bool fallback, size_t *column);
+slice params_print(struct arena *a, slice name, slice utf8, unsigned forms, size_t *column);
 
 #endif
