@@ -87,9 +87,9 @@ static void test_encode_text(void **state)
         {"not UTF-8: detected", "a\xff", "=?utf-8?B?YcO/?=", 9},
         {"empty", "", "", 9},
         {"long", "驿站换马，书信继续北行；天明之前，必达京城。驿站换马，书信继续北行。",
-         "=?utf-8?B?6am/56uZ5o2i6ams77yM5Lmm5L+h57un57ut5YyX6KGM77yb?=\r\n "
-         "=?utf-8?B?5aSp5piO5LmL5YmN77yM5b+F6L6+5Lqs5Z+O44CC6am/56uZ5o2i6ams?=\r\n "
-         "=?utf-8?B?77yM5Lmm5L+h57un57ut5YyX6KGM44CC?=",
+         "=?utf-8?B?6am/56uZ5o2i6ams77yM5Lmm5L+h57un57ut5YyX6KGM77yb5aSp?=\r\n "
+         "=?utf-8?B?5piO5LmL5YmN77yM5b+F6L6+5Lqs5Z+O44CC6am/56uZ5o2i6ams77yM5Lmm?=\r\n "
+         "=?utf-8?B?5L+h57un57ut5YyX6KGM44CC?=",
          9},
     };
     struct arena a = {0};
