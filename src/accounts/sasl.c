@@ -66,15 +66,6 @@ slice sasl_reason(const struct sasl *x)
     return slice_c(x->reason);
 }
 
-void sasl_end(struct sasl *x)
-{
-    if (!x)
-        return;
-    struct arena arena = x->arena;
-    OPENSSL_cleanse(x, sizeof(*x));
-    arena_end(&arena);
-}
-
 /* ---- who ---- */
 
 static slice lower_dup(struct arena *a, slice s)
@@ -123,7 +114,8 @@ enum sasl_result sasl_admit(struct sasl *x, uint64_t credential)
         return SASL_CHALLENGE;
     x->attempt = (struct limits_try){x->name, slice_c(x->peer->ip), credential, clock_mono_ms()};
     int64_t wait_ms = limits_wait(x->login->limits, &x->attempt);
-    if (wait_ms == 0)
+    x->admitted = wait_ms == 0;
+    if (x->admitted)
         return SASL_CHALLENGE;
     int64_t wait_s = (wait_ms + SECOND_MS - 1) / SECOND_MS;
     snprintf(x->reason, sizeof(x->reason), "Too many wrong passwords, wait %d s", (int)wait_s);
@@ -133,10 +125,11 @@ enum sasl_result sasl_admit(struct sasl *x, uint64_t credential)
     return SASL_TEMPFAIL;
 }
 
-static void tell_limits(const struct sasl *x, enum outcome o)
+static void tell_limits(struct sasl *x, enum outcome o)
 {
-    if (!is_limited(x) || x->attempt.ip.n == 0)
+    if (!x->admitted)
         return;
+    x->admitted = false;
     if (o == DONE)
         limits_passed(x->login->limits, &x->attempt);
     else if (o != PERMFAIL)
@@ -182,4 +175,14 @@ enum sasl_result sasl_hash(struct sasl *x)
     enum outcome o = secrets_check_password(x->login->secrets, x->account, password, true);
     OPENSSL_cleanse(x->password, sizeof(x->password));
     return sasl_decide(x, o);
+}
+
+void sasl_end(struct sasl *x)
+{
+    if (!x)
+        return;
+    tell_limits(x, TEMPFAIL); /* never decided: the pool was full, the peer left */
+    struct arena arena = x->arena;
+    OPENSSL_cleanse(x, sizeof(*x));
+    arena_end(&arena);
 }

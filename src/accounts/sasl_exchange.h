@@ -31,6 +31,7 @@ struct sasl {
     char password[LIMIT_PASSWORD];
     size_t password_bytes;
     struct limits_try attempt;
+    bool admitted; /* the limits wait for the end of this attempt */
     char reason[80];
     struct sasl_scram scram;
 };

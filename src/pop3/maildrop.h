@@ -1,0 +1,43 @@
+/*
+ * The maildrop of a session (RFC 1939 section 3): the INBOX as it was at login, locked, with marks
+ * for what QUIT shall remove.  Positions count from 0; message numbers from 1.
+ */
+#ifndef POP3_MAILDROP_H
+#define POP3_MAILDROP_H
+
+#include "store/mailbox.h"
+#include "store/view.h"
+
+struct maildrop {
+    struct store *store;
+    int64_t account, mailbox;
+    struct view *view; /* what the numbers mean; NULL: not open */
+    struct view_info info;
+    struct arena arena;
+    unsigned char *deleted; /* a bit a position; NULL: none */
+    uint32_t deleted_count;
+    uint64_t deleted_bytes;
+};
+
+enum maildrop_opening { MAILDROP_OPEN, MAILDROP_IN_USE, MAILDROP_TEMPFAIL };
+
+/* Locks and opens the INBOX. */
+enum maildrop_opening maildrop_open(struct maildrop *d, struct store *store, int64_t account);
+/* Gives everything back; marks are forgotten.  Safe twice and on {0}. */
+void maildrop_close(struct maildrop *d);
+
+/* The entry at a position; false when there is none or it is marked. */
+bool maildrop_entry(const struct maildrop *d, uint32_t position, struct entry *e);
+/* Up to n entries from a position on, marked ones included; how many there were. */
+uint32_t maildrop_list(const struct maildrop *d, uint32_t position, struct entry *entries,
+                       uint32_t n);
+bool maildrop_is_deleted(const struct maildrop *d, uint32_t position);
+/* Has another session (IMAP) expunged it meanwhile? */
+bool maildrop_is_gone(const struct maildrop *d, const struct entry *e);
+/* Marks an entry that is not marked yet. */
+void maildrop_delete(struct maildrop *d, uint32_t position, const struct entry *e);
+void maildrop_undelete_all(struct maildrop *d);
+/* Removes what is marked, in one transaction. */
+enum outcome maildrop_update(struct maildrop *d);
+
+#endif
