@@ -74,6 +74,26 @@
 #define LIMIT_DISK_RESERVE    (64u << 20) /* less free disk than this: 452 4.3.1 */
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
+/* The store. */
+#define LIMIT_CHUNK          3900        /* packed entries of one row */
+#define LIMIT_BATCH_CALLS    1024        /* transactions in one group commit */
+#define LIMIT_BATCH_BYTES    (16 << 20)  /* body bytes in one group commit */
+#define LIMIT_STEP           1000        /* entries a bulk transaction touches */
+#define LIMIT_SEGMENT        (64 << 20)  /* a new segment begins beyond */
+#define LIMIT_READ_STEP      (64 * 1024) /* one pread of a body */
+#define LIMIT_READERS_IDLE   8           /* connections kept for the next reader */
+#define LIMIT_SEGMENTS_OPEN  64          /* descriptors kept for reading */
+#define LIMIT_WRITER_CACHE   (8 << 20)   /* SQLite pages of the writer */
+#define LIMIT_READER_CACHE   (1 << 20)   /* SQLite pages of one reader */
+#define LIMIT_MAILBOX_CACHE  4096        /* mailboxes the writer remembers */
+#define LIMIT_ACCOUNT_CACHE  16384       /* accounts the writer remembers */
+#define LIMIT_VIEW_CACHE     (4 << 20)   /* bytes of views nobody holds */
+#define LIMIT_MAILBOX_NAME   1000        /* UTF-8 path */
+#define LIMIT_MAILBOXES      10000       /* of one account */
+#define LIMIT_WAL_PAGES      4096        /* 16 MiB: then the log is copied back */
+#define LIMIT_WAL_PAGES_HARD 32768       /* 128 MiB: then the writer waits for that */
+#define LIMIT_FETCHED        65536       /* marks kept in memory before they are written */
+
 /* The process-wide budget of base/budget.h. */
 #define LIMIT_MEMORY (512 << 20)
 

@@ -29,6 +29,9 @@ enum mailbox_role {
     ROLE_ARCHIVE
 };
 
+/* INBOX is mailbox 1 of every account. */
+enum { MAILBOX_INBOX = 1 };
+
 /* Makes the default mailboxes of a new account: INBOX, Drafts, Sent, Archive, Junk, Trash. */
 enum outcome mailbox_create_defaults(struct store_tx *tx, int64_t account);
 /* Finds (and if create makes) a mailbox by its UTF-8 path with "/" between levels; *mailbox 0:
@@ -42,7 +45,7 @@ int64_t mailbox_by_role(struct db *db, int64_t account, enum mailbox_role role);
  */
 struct mailbox_append {
     int64_t account, mailbox;
-    int64_t body; /* body id (of the same store_call) */
+    int64_t body; /* body id; 0: the body of this store_call */
     uint64_t body_bytes;
     slice prefix; /* Return-Path, Delivered-To, Received…: counted in sizes and offsets */
     uint64_t flags;
@@ -62,7 +65,10 @@ struct mailbox_append {
     bool duplicate; /* delivery_id was there already: nothing was added */
 };
 
-/* Stop 11.  PERMFAIL: over quota (enough said: 552 5.2.2). */
+/*
+ * Stop 11.  PERMFAIL: over quota, or no such account or mailbox (enough said: 552 5.2.2).  The
+ * caller traces the stop after its transaction is DONE.
+ */
 enum outcome mailbox_append(struct store_tx *tx, struct mailbox_append *m);
 
 /* The delivery id of a recipient's copy. */
@@ -78,8 +84,13 @@ bool delivery_find(struct db *db, int64_t account, slice delivery_id, int64_t si
 enum outcome mailbox_expunge(struct store_tx *tx, int64_t account, int64_t mailbox,
                              const uint32_t *uids, size_t count, size_t *expunged);
 
+/* Sets and clears flags of entries (uids ascending).  *changed counts those that differ now. */
+enum outcome mailbox_flags(struct store_tx *tx, int64_t account, int64_t mailbox,
+                           const uint32_t *uids, size_t count, uint64_t add, uint64_t remove,
+                           size_t *changed);
+
 /*
- * Recall of a delivered message, all recipients of the account: DONE and *removed when it was
+ * Recall of a delivered message, all its entries in the account: DONE and removed when it was
  * neither seen nor fetched; PERMFAIL (too late) else, with a reason.
  */
 enum outcome mailbox_recall(struct store_tx *tx, int64_t account, int64_t queue_id, slice *reason);
@@ -94,11 +105,17 @@ struct message {
     slice prefix;  /* in the arena */
     int64_t internaldate_ms;
     int zone_minutes;
+    int64_t segment; /* for message_read: where the body lay when it was opened */
+    uint64_t segment_at, body_bytes;
 };
 bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id, struct message *m);
 /* At most n bytes from offset; bytes read, 0 at the end, -1 when it is gone or damaged. */
 ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, char *to, size_t n);
-void message_fetched(struct store *s, int64_t account, int64_t id);
+/*
+ * True: the bytes may leave.  False: the message was just recalled (say it is gone), or the mark
+ * could not be made.  The first one of an account since the start waits for a commit.
+ */
+bool message_fetched(struct store *s, int64_t account, int64_t id);
 
 /* One session at a time for POP3 (RFC 1939 section 8): false when another holds it. */
 bool mailbox_lock(struct store *s, int64_t account, int64_t mailbox);

@@ -18,8 +18,9 @@ struct sql; /* a running query */
 
 /*
  * Binds by the letters of types and runs: i int64_t, t slice as text, b slice as blob, n no
- * argument: NULL, N int64_t where 0 means NULL. sql_exec(db, "UPDATE q_item SET due=? WHERE id=?",
- * "ii", due, id) Returns rows changed, -1 when a constraint refused, -2 on an error (which sticks).
+ * argument: NULL, N int64_t where 0 means NULL.  Pass a true int64_t (INT64_C(1), never 1).
+ *   sql_exec(db, "UPDATE q_item SET due=? WHERE id=?", "ii", due, id)
+ * Returns rows changed, -1 when a constraint refused, -2 on an error (which sticks).
  */
 int sql_exec(struct db *db, const char *text, const char *types, ...);
 

@@ -88,6 +88,13 @@ ssize_t body_read(struct store *s, int64_t body, uint64_t offset, char *to, size
 int store_tmpfile(struct store *s);
 
 /*
+ * Removes what retention has let go of: tombstones older than 7 days with their messages, bodies
+ * nobody refers to, delivery ids older than 30 days; compacts segments.  In bulk steps; the store
+ * calls it itself once an hour.
+ */
+void store_purge(struct store *s, int64_t now_ms);
+
+/*
  * Proves the store sound, or repairs derived data and rescues orphan bodies into the mailbox
  * "Recovered". Prints one line per finding into report; returns the number of problems (that
  * remain).

@@ -1,0 +1,218 @@
+/*
+ * The tables of store.db.  A released row of the migration table is never edited; a change is a new
+ * row, with a fixture of the format before it in tests/fixtures/store-N.
+ *
+ * Conventions: times are ms since 1970; ids never return; rows above ~200 bytes live in rowid
+ * tables with a unique index, small ones WITHOUT ROWID.
+ *
+ *   meta, counter        storeFormat, clean; the next body, message and segment
+ *   domain … route, audit  owned by accounts/
+ *   mailbox, entry_chunk, tombstone, change, keyword, message, copy, fetched, opened, delivery
+ *   segment, body, body_doubt
+ *   q_*                  owned by queue/; q_item.state 0 is "waiting": the index of the scheduler
+ *
+ * Invariants
+ *   S1  meta.storeFormat names the last row applied; each row is one transaction.
+ *   S2  A store newer than this program is refused in one line, untouched.
+ *   S3  Before a migration of an existing store stands a snapshot of the whole database.
+ */
+#include "store/schema.h"
+
+#include <stdio.h>
+#include <unistd.h>
+#include "base/banned.h"
+
+static const char meta_1[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE counter(name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO counter VALUES ('body', 1), ('message', 1), ('segment', 1);";
+
+/* Accounts */
+static const char accounts_1[] =
+    "CREATE TABLE domain(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE account("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  domain INTEGER NOT NULL DEFAULT 0,"
+    "  address TEXT NOT NULL UNIQUE,"
+    "  quota INTEGER NOT NULL DEFAULT 0,"        /* bytes; 0: none */
+    "  used INTEGER NOT NULL DEFAULT 0,"         /* bytes of all entries */
+    "  modseq INTEGER NOT NULL DEFAULT 0,"       /* of the last change */
+    "  next_mailbox INTEGER NOT NULL DEFAULT 1," /* INBOX is 1 */
+    "  change_floor INTEGER NOT NULL DEFAULT 0," /* changes up to here are forgotten */
+    "  doubt INTEGER NOT NULL DEFAULT 0,"        /* messages below may have been fetched: a crash */
+    "  created INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE address("
+    "  address TEXT PRIMARY KEY, account INTEGER NOT NULL, kind INTEGER NOT NULL DEFAULT 0)"
+    "  WITHOUT ROWID;"
+    "CREATE INDEX address_account ON address(account);"
+    "CREATE TABLE alias("
+    "  alias TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY(alias, target)) WITHOUT ROWID;"
+    "CREATE TABLE route("
+    "  domain TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL,"
+    "  gather_ms INTEGER NOT NULL DEFAULT 0, gather_count INTEGER NOT NULL DEFAULT 0)"
+    "  WITHOUT ROWID;"
+    "CREATE TABLE audit("
+    "  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,"
+    "  object TEXT NOT NULL, origin TEXT NOT NULL);"
+    /* what a removed account leaves behind is purged when retention has passed */
+    "CREATE TABLE account_gone(account INTEGER PRIMARY KEY, at INTEGER NOT NULL);"
+    "CREATE TRIGGER account_removed AFTER DELETE ON account BEGIN"
+    "  INSERT OR IGNORE INTO account_gone VALUES (old.id, unixepoch() * 1000);"
+    " END;";
+
+/* Mailboxes */
+static const char mailboxes_1[] =
+    "CREATE TABLE mailbox("
+    "  id INTEGER PRIMARY KEY, account INTEGER NOT NULL, mailbox INTEGER NOT NULL,"
+    "  name TEXT NOT NULL, role INTEGER NOT NULL DEFAULT 0, uidvalidity INTEGER NOT NULL,"
+    "  uidnext INTEGER NOT NULL DEFAULT 1, modseq INTEGER NOT NULL DEFAULT 0,"
+    "  total INTEGER NOT NULL DEFAULT 0, unseen INTEGER NOT NULL DEFAULT 0,"
+    "  size INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX mailbox_key ON mailbox(account, mailbox);"
+    "CREATE UNIQUE INDEX mailbox_name ON mailbox(account, name);"
+    "CREATE TABLE entry_chunk(" /* data: chunk.c */
+    "  id INTEGER PRIMARY KEY, account INTEGER NOT NULL, mailbox INTEGER NOT NULL,"
+    "  first INTEGER NOT NULL, modseq INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX entry_chunk_key ON entry_chunk(account, mailbox, first);"
+    "CREATE TABLE tombstone(" /* ids rise with at; data: a chunk of the entries as they were */
+    "  id INTEGER PRIMARY KEY, account INTEGER NOT NULL, mailbox INTEGER NOT NULL,"
+    "  modseq INTEGER NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE INDEX tombstone_key ON tombstone(account, mailbox, modseq);"
+    "CREATE TABLE change(" /* ids rise with at; uids: change.c */
+    "  id INTEGER PRIMARY KEY, account INTEGER NOT NULL, type INTEGER NOT NULL,"
+    "  modseq INTEGER NOT NULL, mailbox INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL, uids BLOB NOT NULL);"
+    "CREATE INDEX change_key ON change(account, type, modseq);"
+    "CREATE TABLE keyword("
+    "  account INTEGER NOT NULL, bit INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  PRIMARY KEY(account, bit)) WITHOUT ROWID;";
+
+/* Messages */
+static const char messages_1[] =
+    "CREATE TABLE message("
+    "  id INTEGER PRIMARY KEY, account INTEGER NOT NULL, body INTEGER NOT NULL,"
+    "  size INTEGER NOT NULL," /* prefix + body */
+    "  internaldate INTEGER NOT NULL, zone INTEGER NOT NULL,"
+    "  mailbox INTEGER NOT NULL, uid INTEGER NOT NULL," /* its first place */
+    "  queue_id INTEGER NOT NULL DEFAULT 0, thread INTEGER NOT NULL DEFAULT 0,"
+    "  parser_version INTEGER NOT NULL DEFAULT 0,"
+    "  subject TEXT NOT NULL, message_id TEXT NOT NULL, preview TEXT NOT NULL,"
+    "  prefix BLOB NOT NULL, thread_keys BLOB NOT NULL, envelope BLOB NOT NULL,"
+    "  bodystructure BLOB NOT NULL);"
+    "CREATE INDEX message_body ON message(body);"
+    "CREATE INDEX message_queue ON message(queue_id) WHERE queue_id > 0;"
+    "CREATE TABLE copy(" /* entries and tombstones that hold a message, when more than one */
+    "  message INTEGER PRIMARY KEY, extra INTEGER NOT NULL);"
+    "CREATE TABLE fetched(message INTEGER PRIMARY KEY);"
+    "CREATE TABLE opened(account INTEGER PRIMARY KEY);" /* since the last clean stop */
+    "CREATE TABLE delivery(" /* ids rise with at; account 0: recipients elsewhere */
+    "  id INTEGER PRIMARY KEY, account INTEGER NOT NULL, delivery_id BLOB NOT NULL,"
+    "  message INTEGER NOT NULL, mailbox INTEGER NOT NULL, uid INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX delivery_key ON delivery(account, delivery_id);";
+
+/* Bodies */
+static const char bodies_1[] =
+    "CREATE TABLE segment(" /* bytes: end of the last record; live: bytes of records with a row */
+    "  id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, live INTEGER NOT NULL,"
+    "  own INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE body("
+    "  id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  length INTEGER NOT NULL);"
+    "CREATE TABLE body_doubt(body INTEGER PRIMARY KEY);";
+
+/* Queue */
+static const char queue_1[] =
+    "CREATE TABLE q_message("
+    "  id INTEGER PRIMARY KEY, sender TEXT NOT NULL, envid TEXT, ret INTEGER,"
+    "  created INTEGER NOT NULL, expires INTEGER NOT NULL, hold_until INTEGER,"
+    "  body INTEGER NOT NULL, size INTEGER NOT NULL, prefix BLOB, subject TEXT, message_id TEXT,"
+    "  account INTEGER NOT NULL DEFAULT 0, flags INTEGER NOT NULL DEFAULT 0,"
+    "  state INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX q_message_body ON q_message(body);"
+    "CREATE INDEX q_message_account ON q_message(account, id) WHERE account > 0;"
+    "CREATE TABLE q_item("
+    "  id INTEGER PRIMARY KEY, message INTEGER NOT NULL, destination TEXT NOT NULL,"
+    "  priority INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL, epoch INTEGER NOT NULL DEFAULT 0,"
+    "  owner INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
+    "  crashes INTEGER NOT NULL DEFAULT 0, state INTEGER NOT NULL DEFAULT 0, last_reply TEXT);"
+    "CREATE INDEX q_item_waiting ON q_item(destination, priority, due) WHERE state = 0;"
+    "CREATE INDEX q_item_message ON q_item(message);"
+    "CREATE TABLE q_recipient("
+    "  id INTEGER PRIMARY KEY, item INTEGER NOT NULL, n INTEGER NOT NULL,"
+    "  message INTEGER NOT NULL, address TEXT NOT NULL, orcpt TEXT, notify INTEGER,"
+    "  state INTEGER NOT NULL DEFAULT 0, reply TEXT, account INTEGER, mailbox INTEGER, uid INTEGER,"
+    "  entry_message INTEGER, done_at INTEGER);"
+    "CREATE UNIQUE INDEX q_recipient_key ON q_recipient(item, n);"
+    "CREATE INDEX q_recipient_message ON q_recipient(message);"
+    "CREATE TABLE q_attempt("
+    "  id INTEGER PRIMARY KEY, item INTEGER NOT NULL, opened INTEGER NOT NULL, passed INTEGER,"
+    "  closed INTEGER, result TEXT);"
+    "CREATE INDEX q_attempt_item ON q_attempt(item);"
+    "CREATE TABLE q_destination("
+    "  name TEXT PRIMARY KEY, next_attempt INTEGER NOT NULL DEFAULT 0,"
+    "  failures INTEGER NOT NULL DEFAULT 0, last_reply TEXT, last_at INTEGER) WITHOUT ROWID;";
+
+/* Whoever lets go of a body puts it in doubt; the purger looks whether anybody else holds it.
+ */
+static const char triggers_1[] =
+    "CREATE TRIGGER message_body_left AFTER DELETE ON message BEGIN"
+    "  INSERT OR IGNORE INTO body_doubt VALUES (old.body);"
+    " END;"
+    "CREATE TRIGGER q_message_body_left AFTER DELETE ON q_message BEGIN"
+    "  INSERT OR IGNORE INTO body_doubt VALUES (old.body);"
+    " END;"
+    "CREATE TRIGGER q_message_body_changed AFTER UPDATE OF body ON q_message"
+    " WHEN old.body <> new.body BEGIN"
+    "  INSERT OR IGNORE INTO body_doubt VALUES (old.body);"
+    " END;";
+
+const struct migration schema_migrations[] = {
+    {1, {meta_1, accounts_1, mailboxes_1, messages_1, bodies_1, queue_1, triggers_1}},
+};
+const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(*schema_migrations);
+
+static int64_t schema_format(struct db *db)
+{
+    if (!sql_number(db, 0, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", ""))
+        return 0;
+    return sql_number(db, 0, "SELECT value FROM meta WHERE key = 'storeFormat'", "");
+}
+
+static bool schema_snapshot(struct db *db, const char *path, int64_t format)
+{
+    char copy[4096];
+    int n = snprintf(copy, sizeof(copy), "%s.before-%lld", path, (long long)format);
+    if (n < 0 || (size_t)n >= sizeof(copy))
+        return false;
+    unlink(copy); /* of a try that was cut short */
+    return db_copy_to(db, copy);
+}
+
+bool schema_migrate(struct db *db, const char *path, const struct migration *rows, size_t count,
+                    struct buf *error)
+{
+    int64_t have = schema_format(db), newest = rows[count - 1].format;
+    if (have > newest) {
+        buf_printf(error,
+                   "%s has format %lld, this program knows up to %lld: use the newer program, or "
+                   "restore the snapshot it made",
+                   path, (long long)have, (long long)newest);
+        return false;
+    }
+    for (size_t i = 0; i < count && !sql_failed(db); i++) {
+        if (rows[i].format <= have)
+            continue;
+        if (have > 0 && !schema_snapshot(db, path, rows[i].format))
+            break;
+        db_begin(db);
+        for (int k = 0; k < MIGRATION_SCRIPTS && rows[i].scripts[k]; k++)
+            db_script(db, rows[i].scripts[k]);
+        sql_exec(db, "INSERT OR REPLACE INTO meta VALUES ('storeFormat', ?)", "i", rows[i].format);
+        db_commit(db);
+        have = rows[i].format;
+    }
+    if (sql_failed(db))
+        buf_printf(error, "%s: %s", path, db_error(db));
+    return !sql_failed(db);
+}
