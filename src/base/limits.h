@@ -20,6 +20,8 @@
 #define LIMIT_RECEIVED_FIELDS    100       /* RFC 5321 6.3 */
 #define LIMIT_REFUSED_RECIPIENTS 100       /* per session without an accepted message, then 421 */
 #define LIMIT_SMTP_SWALLOW       (1 << 30) /* of a message that is refused anyway, then close */
+#define LIMIT_SCRAM_ITERATIONS   10000000  /* a server may ask of our client */
+#define LIMIT_SMTP_WINDOW        100 /* commands of the client on their way without a reply heard */
 #define LIMIT_SMTP_COMMAND_MS    (5 * 60 * 1000) /* RFC 5321 4.5.3.2.7 */
 #define LIMIT_SMTP_DATA_MS       (3 * 60 * 1000) /* between blocks: RFC 5321 4.5.3.2.5 */
 
@@ -71,7 +73,7 @@
 #define LIMIT_SUBJECT        998
 #define LIMIT_PREVIEW        256         /* characters */
 #define LIMIT_OWN_SEGMENT    (1 << 20)   /* from here on a body becomes a segment of its own */
-#define LIMIT_DISK_RESERVE    (64u << 20) /* less free disk than this: 452 4.3.1 */
+#define LIMIT_DISK_RESERVE   (64u << 20) /* less free disk than this: 452 4.3.1 */
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
 /* The store. */
@@ -99,7 +101,7 @@
 
 /* Control socket and files. */
 #define LIMIT_CONTROL_CLIENTS 16
-#define LIMIT_CONTROL_LINE (8 << 20)
-#define LIMIT_CONFIG_FILE  (1 << 20)
+#define LIMIT_CONTROL_LINE    (8 << 20)
+#define LIMIT_CONFIG_FILE     (1 << 20)
 
 #endif

@@ -50,6 +50,13 @@ struct smtp_message {
     void *ctx;
     /* Called once, before DATA is sent: false aborts with RSET (recall wins). */
     bool (*point_of_no_return)(void *ctx);
+    /*
+     * The message that smtp_client_send will be called with next, or NULL.  When the server takes
+     * PIPELINING its envelope and DATA go out with the dot of this one (its point_of_no_return is
+     * asked then), which saves a round trip a message.  If another is sent instead, or none, the
+     * connection is lost.
+     */
+    const struct smtp_message *next;
 };
 
 /*
