@@ -11,7 +11,7 @@ static void send(struct pop3 *p)
     while (p->at < p->drop.info.count) {
         if (!pop3_has_room(p, send))
             return;
-        uint32_t n = maildrop_list(&p->drop, p->at, entries, LIST_STEP);
+        uint32_t n = view_list(p->drop.view, p->at, entries, LIST_STEP);
         for (uint32_t i = 0; i < n; i++)
             if (!maildrop_is_deleted(&p->drop, p->at + i))
                 buf_printf(&p->s.out, "%u %llu\r\n", p->at + i + 1,

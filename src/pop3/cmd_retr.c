@@ -17,16 +17,17 @@ bool pop3_message_open(struct pop3 *p, slice argument, uint64_t lines)
     struct entry e;
     if (!pop3_number(p, argument, &position, &e))
         return false;
+    struct store *store = p->options->login->store;
     if (maildrop_is_gone(&p->drop, &e)) {
         pop3_err(p, "%s", pop3_say(p, "It was removed meanwhile", "邮件已被删除"));
         return false;
     }
-    struct store *store = p->options->login->store;
-    if (!message_open(store, &p->scratch, p->drop.account, e.message, &p->message)) {
+    /* Once message_fetched is true it cannot be recalled any more: not a byte leaves before. */
+    if (!message_open(store, &p->scratch, p->drop.account, e.message, &p->message) ||
+        !message_fetched(store, p->drop.account, e.message)) {
         pop3_err(p, "[SYS/TEMP] %s", pop3_say(p, "It cannot be read now", "暂时无法读取"));
         return false;
     }
-    message_fetched(store, p->drop.account, e.message); /* from here on it cannot be recalled */
     p->offset = 0;
     p->stuffing = (struct stuffing){.ascii_header = !p->utf8, .body_lines = lines};
     return true;
@@ -68,7 +69,7 @@ void pop3_cmd_retr(struct pop3 *p, slice argument)
     metric_add(METRIC_POP3_RETRIEVED, 1);
     log_step(p->s.who, "transaction", "RETR %.*s: %llu octets", P(argument),
              (unsigned long long)p->message.size);
-    trace_stop(STOP_READER, 0, "account=%lld message=%lld bytes=%llu",
+    trace_stop(STOP_READER, p->message.queue_id, "account=%lld message=%lld bytes=%llu",
                (long long)p->message.account, (long long)p->message.id,
                (unsigned long long)p->message.size);
     pop3_ok(p, pop3_say(p, "%llu octets", "%llu 字节"), (unsigned long long)p->message.size);

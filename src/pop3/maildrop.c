@@ -44,16 +44,6 @@ bool maildrop_entry(const struct maildrop *d, uint32_t position, struct entry *e
            view_at(d->view, position, e);
 }
 
-uint32_t maildrop_list(const struct maildrop *d, uint32_t position, struct entry *entries,
-                       uint32_t n)
-{
-    uint32_t count = 0;
-    while (count < n && position + count < d->info.count &&
-           view_at(d->view, position + count, &entries[count]))
-        count++;
-    return count;
-}
-
 bool maildrop_is_gone(const struct maildrop *d, const struct entry *e)
 {
     struct view *now = view_open(d->store, d->account, d->mailbox);

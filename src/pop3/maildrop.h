@@ -28,9 +28,6 @@ void maildrop_close(struct maildrop *d);
 
 /* The entry at a position; false when there is none or it is marked. */
 bool maildrop_entry(const struct maildrop *d, uint32_t position, struct entry *e);
-/* Up to n entries from a position on, marked ones included; how many there were. */
-uint32_t maildrop_list(const struct maildrop *d, uint32_t position, struct entry *entries,
-                       uint32_t n);
 bool maildrop_is_deleted(const struct maildrop *d, uint32_t position);
 /* Has another session (IMAP) expunged it meanwhile? */
 bool maildrop_is_gone(const struct maildrop *d, const struct entry *e);

@@ -103,6 +103,7 @@ struct message {
     int64_t account, id, body;
     uint64_t size; /* prefix + body */
     slice prefix;  /* in the arena */
+    int64_t queue_id; /* the item that brought it, or 0 */
     int64_t internaldate_ms;
     int zone_minutes;
     int64_t segment; /* for message_read: where the body lay when it was opened */

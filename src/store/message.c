@@ -15,7 +15,7 @@ bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id,
         return false;
     struct sql *q = sql_query(db,
                               "SELECT m.body, m.size, m.prefix, m.internaldate, m.zone, b.segment,"
-                              " b.at, b.length FROM message m JOIN body b ON b.id = m.body"
+                              " b.at, b.length, m.queue_id FROM message m JOIN body b ON b.id = m.body"
                               " WHERE m.id = ? AND m.account = ?",
                               "ii", id, account);
     bool found = sql_row(q);
@@ -29,7 +29,8 @@ bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id,
                               .zone_minutes = (int)sql_int(q, 4),
                               .segment = sql_int(q, 5),
                               .segment_at = (uint64_t)sql_int(q, 6),
-                              .body_bytes = (uint64_t)sql_int(q, 7)};
+                              .body_bytes = (uint64_t)sql_int(q, 7),
+                              .queue_id = sql_int(q, 8)};
     sql_end(q);
     store_read_end(s, db);
     return found && !message_is_recalled(s, id);
