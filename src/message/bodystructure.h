@@ -7,8 +7,9 @@
 
 /*
  * "(date subject from sender reply-to to cc bcc in-reply-to message-id)" of the header of a message
- * (the root or the child of a message part).  Strings are quoted, or literals when they must be.
- * Bytes above 0x7f that are valid UTF-8 stay as they are: IMAP4rev1 gets them from imap/ encoded.
+ * (the root or the child of a message part).  Strings are quoted, or literals when
+ * they hold bytes above 0x7f: every IMAP client takes those.  Encoded words stay; raw bytes that
+ * are not UTF-8 become UTF-8.
  */
 slice envelope_print(struct arena *a, slice header);
 

@@ -52,6 +52,7 @@ slice subject_base(struct arena *a, slice subject);
  * JMAP's body lists (RFC 8621 4.1.4): indexes of parts.  A message/rfc822 counts as one leaf.
  */
 struct body_lists {
+    struct mime_content *content; /* of every part, by index */
     size_t *text, *html, *attachments;
     size_t text_count, html_count, attachment_count;
 };

@@ -116,18 +116,20 @@ size_t header_scan(slice s, struct header_scan *scan)
     while (st.at < s.n && !empty_line && !stopped) {
         slice line = line_of(slice_skip(s, st.at));
         bool lf = line.p[line.n - 1] == '\n';
+        size_t text = line_chomp(line).n;
         empty_line = line_kind(line) == LINE_EMPTY;
         stopped = !empty_line && !scan_line(scan, &st, line);
         if (stopped)
             break;
-        scan->bare_lf |= lf && (line.n < 2 || line.p[line.n - 2] != '\r');
+        scan->bare_lf |= line.n - text == 1 && lf;
+        scan->bare_cr |= memchr(line.p, '\r', text) != NULL;
         st.at += line.n;
         st.lines += lf;
     }
     if (!scan->fields && !empty_line) { /* everything is body, but for a mbox line in front */
         size_t from = scan->mbox_from ? line_of(s).n : 0;
         st = (struct scan_state){.at = from, .lines = from > 0};
-        scan->no_header = true;
+        scan->no_header = !stopped || !scan->no_empty_line;
     } else if (!empty_line && !(stopped && !scan->too_long)) {
         scan_back(scan, &st);
     }

@@ -29,8 +29,9 @@ struct header_field {
 struct header_scan {
     bool (*boundary)(void *ctx, slice line); /* in, may be NULL; line without its end */
     void *ctx;
-    size_t length, lines, fields;                                          /* out */
-    bool mbox_from, bad_line, no_empty_line, no_header, too_long, bare_lf; /* out */
+    size_t length, lines, fields;                                 /* out */
+    bool mbox_from, bad_line, no_empty_line, no_header, too_long; /* out */
+    bool bare_lf, bare_cr;                                        /* out */
 };
 size_t header_scan(slice s, struct header_scan *scan);
 

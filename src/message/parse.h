@@ -109,6 +109,9 @@ struct mime_content {
 };
 void mime_content(struct arena *a, const struct mime *m, size_t part, struct mime_content *out);
 
+/* The defects of these fields, as bits. */
+uint32_t mime_content_defects(const struct mime *m, size_t part, const struct mime_content *c);
+
 /* The bytes of a leaf without their transfer encoding: inside the message for 7bit, 8bit, binary.
  */
 slice mime_decode(struct arena *a, const struct mime *m, size_t part, const struct mime_content *c,
@@ -116,5 +119,7 @@ slice mime_decode(struct arena *a, const struct mime *m, size_t part, const stru
 /* The text of a text part in UTF-8: decoded, charset converted or detected; lines as they are. */
 slice mime_text(struct arena *a, const struct mime *m, size_t part, const struct mime_content *c,
                 uint32_t *defects);
+/* The same for bytes that are decoded already. */
+slice mime_text_of(struct arena *a, const struct mime_content *c, slice bytes, uint32_t *defects);
 
 #endif
