@@ -193,7 +193,7 @@ static enum outcome change_tx(struct store_tx *tx, void *arg)
             " OR (state=? AND due>?))",
             "iiiiiii", (int64_t)ITEM_DUE, tx->now_ms, c->message, (int64_t)ITEM_HELD,
             (int64_t)ITEM_QUARANTINED, (int64_t)ITEM_DUE, tx->now_ms);
-        sql_exec(tx->db, "UPDATE q_message SET hold_until=NULL WHERE id=?", "i", c->message);
+        sql_exec(tx->db, "UPDATE q_message SET hold_until=0 WHERE id=?", "i", c->message);
         return DONE;
     }
     c->changed =

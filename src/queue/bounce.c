@@ -264,10 +264,10 @@ static size_t late_items(struct queue *q, slice destination, bool may_expire, st
     struct sql *r =
         sql_query(db,
                   "SELECT i.id, i.message, m.expires FROM q_item i JOIN q_message m ON"
-                  " m.id=i.message WHERE i.destination=? AND i.state=? AND i.due<=? AND"
+                  " m.id=i.message WHERE i.destination=? AND i.state=0 AND i.due<=? AND"
                   " ((m.expires<=? AND ?) OR (m.flags&? = 0 AND m.created<=?)) LIMIT ?",
-                  "tiiiiiii", destination, (int64_t)ITEM_DUE, now, now, (int64_t)may_expire,
-                  (int64_t)MESSAGE_WARNED, now - q->options.warn_ms, (int64_t)SWEEP_ITEMS);
+                  "tiiiiii", destination, now, now, (int64_t)may_expire, (int64_t)MESSAGE_WARNED,
+                  now - q->options.warn_ms, (int64_t)SWEEP_ITEMS);
     while (sql_row(r))
         out[n++] =
             (struct late_item){sql_int(r, 0), sql_int(r, 1), may_expire && sql_int(r, 2) <= now};

@@ -68,7 +68,7 @@ int64_t queue_retry_after(const struct queue *q, int failures)
 void queue_finish_message(struct db *db, int64_t message)
 {
     if (sql_number(db, 0, "SELECT 1 FROM q_item WHERE message=? LIMIT 1", "i", message) == 0)
-        sql_exec(db, "UPDATE q_message SET body=NULL WHERE id=?", "i", message);
+        sql_exec(db, "UPDATE q_message SET body=0 WHERE id=?", "i", message);
 }
 
 /* ---- Opening ---- */
@@ -92,8 +92,8 @@ static void load_destinations(struct queue *q)
 {
     struct db *db = store_read(q->options.store);
     struct sql *r = sql_query(
-        db, "SELECT destination, min(due), count(*) FROM q_item WHERE state=? GROUP BY destination",
-        "i", (int64_t)ITEM_DUE);
+        db, "SELECT destination, min(due), count(*) FROM q_item WHERE state=0 GROUP BY destination",
+        "");
     int64_t items = 0;
     while (sql_row(r)) {
         struct destination *d = queue_destination(q, sql_bytes(r, 0));
@@ -222,7 +222,7 @@ static void insert_message(struct store_tx *tx, const struct commit *c)
         tx->db,
         "INSERT INTO q_message(id,sender,envid,ret,created,expires,hold_until,body,size,prefix,"
         "subject,message_id,account,flags) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "ittiiiNNibttNi", m->id, e->sender, e->envid, (int64_t)e->ret, m->now_ms,
+        "ittiiiiiibttii", m->id, e->sender, e->envid, (int64_t)e->ret, m->now_ms,
         c->due_ms + c->queue->options.life_ms, e->hold_until_ms, body,
         (int64_t)(m->prefix.n + m->body_bytes), c->born_done ? S("") : m->prefix,
         m->derived->subject, m->derived->message_id, e->account,
@@ -237,7 +237,7 @@ static void insert_recipient(struct store_tx *tx, const struct commit *c, int n,
     sql_exec(tx->db,
              "INSERT INTO q_recipient(message,n,item,address,orcpt,notify,state,attempts,account,"
              "mailbox,uid,entry_message,done_at) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-             "iiNttiiiNNNNN", c->mail->id, (int64_t)n, item, t->address, t->orcpt,
+             "iiittiiiiiiii", c->mail->id, (int64_t)n, item, t->address, t->orcpt,
              (int64_t)t->notify, state, (int64_t)(c->born_done ? 1 : 0), t->account,
              c->born_done ? d->mailbox : (int64_t)0, c->born_done ? (int64_t)d->uid : (int64_t)0,
              c->born_done ? d->message : (int64_t)0, c->born_done ? tx->now_ms : (int64_t)0);
@@ -252,7 +252,8 @@ static void remember(struct store_tx *tx, const struct queue_mail *m, const stru
         return;
     delivery_id(t->address, m->envelope->sender, m->received_sha256, id);
     sql_exec(tx->db,
-             "INSERT OR REPLACE INTO delivery(account,delivery_id,message,at) VALUES(0,?,?,?)",
+             "INSERT OR REPLACE INTO delivery(account,delivery_id,message,mailbox,uid,at)"
+             " VALUES(0,?,?,0,0,?)",
              "bii", ((slice){(const char *)id, sizeof(id)}), m->id, tx->now_ms);
 }
 

@@ -61,7 +61,7 @@ static enum outcome withdraw_tx(struct store_tx *tx, void *arg)
             withdraw_item(tx, r, r->items[i]);
     struct sql *rows = sql_query(tx->db,
                                  "SELECT id FROM q_item WHERE message=? AND state<>? AND"
-                                 " coalesce(passed,0)=0 LIMIT ?",
+                                 " passed=0 LIMIT ?",
                                  "iii", r->message, (int64_t)ITEM_CLAIMED, (int64_t)LIMIT_TARGETS);
     while (sql_row(rows) && count < LIMIT_TARGETS)
         waiting[count++] = sql_int(rows, 0);

@@ -81,8 +81,8 @@ static void read_items(struct store_tx *tx, struct claiming *c)
         tx->db,
         "SELECT i.id,i.message,i.attempts,m.sender,m.envid,m.ret,m.flags,m.prefix,m.body,m.size,"
         "m.created,m.expires FROM q_item i JOIN q_message m ON m.id=i.message"
-        " WHERE i.destination=? AND i.state=? AND i.due<=? ORDER BY i.priority, i.due LIMIT ?",
-        "tiii", b->destination, (int64_t)ITEM_DUE, tx->now_ms, c->limit);
+        " WHERE i.destination=? AND i.state=0 AND i.due<=? ORDER BY i.priority, i.due LIMIT ?",
+        "tii", b->destination, tx->now_ms, c->limit);
     while (sql_row(r) && b->count < (size_t)c->limit) {
         struct batch_item *item = &b->items[b->count++];
         item->id = item->claim.item = sql_int(r, 0);
@@ -122,9 +122,9 @@ static enum outcome claim_tx(struct store_tx *tx, void *arg)
                  (int64_t)ITEM_CLAIMED, tx->now_ms, b->items[i].id);
     }
     int64_t next = sql_number(tx->db, INT64_MAX,
-                              "SELECT due FROM q_item WHERE destination=? AND state=?"
+                              "SELECT due FROM q_item WHERE destination=? AND state=0"
                               " ORDER BY priority, due LIMIT 1",
-                              "ti", b->destination, (int64_t)ITEM_DUE);
+                              "t", b->destination);
     pthread_mutex_lock(&q->mutex);
     for (size_t i = 0; i < b->count; i++)
         map_set(&q->claims, (slice){(const char *)&b->items[i].id, sizeof(int64_t)},
