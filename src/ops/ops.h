@@ -11,9 +11,11 @@ int init_run(struct call *c);
 int serve_run(struct call *c);
 int trace_run(struct call *c);
 int check_run(struct call *c);
+int parse_run(struct call *c);
 int version_run(struct call *c);
 int help_run(struct call *c);
-extern const struct option_row init_options[], serve_options[], trace_options[], check_options[];
+extern const struct option_row init_options[], serve_options[], trace_options[], check_options[],
+    parse_options[];
 extern const struct command domain_verbs[], user_verbs[], alias_verbs[], route_verbs[],
     queue_verbs[];
 
