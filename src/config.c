@@ -80,6 +80,12 @@ const struct config_row config_rows[] = {
     {"queue", "per-connection", CONFIG_NUMBER, AT(per_connection), "100", NULL, 10000, "number",
      "Messages sent over one connection before a new one is opened.",
      "一条连接上最多连续发送的邮件数。"},
+    {"queue", "mx-port", CONFIG_NUMBER, AT(mx_port), "25", NULL, 65535, "number",
+     "The port of servers found by MX.", "经 MX 找到的服务器所用端口。"},
+    {"queue", "private-hosts", CONFIG_CHOICE, AT(private_hosts), "auto", "auto no yes", 0, "word",
+     "Deliver to MX hosts on loopback and private addresses; auto: only when this node itself "
+     "listens on such addresses alone.",
+     "投递到回环或内网地址上的 MX 主机；auto：仅当本节点也只监听这类地址时。"},
     {"http", "metrics", CONFIG_CHOICE, AT(metrics), "loopback", "loopback all off", 0, "word",
      "Who may read /metrics.", "谁可读取 /metrics。"},
     {"log", "level", CONFIG_CHOICE, AT(level), "info", "debug info warning error", 0, "word",
@@ -337,7 +343,8 @@ bool config_parse(struct config *c, slice text, const char *name, struct buf *er
     if (!check_lines(text, name, error))
         return false;
     struct reading r = {.config = c, .problem = {.max = 1024}};
-    int line = ini_parse_string(arena_dup(&c->arena, text).p, take_line, &r);
+    c->text = arena_dup(&c->arena, text);
+    int line = ini_parse_string(c->text.p, take_line, &r);
     if (line)
         buf_printf(error, "%s:%d: %.*s", name, line, P(buf_slice(&r.problem)));
     else if (!c->hostname)
@@ -346,16 +353,16 @@ bool config_parse(struct config *c, slice text, const char *name, struct buf *er
     return line == 0 && c->hostname;
 }
 
-bool config_load(struct config *c, const char *path, struct buf *error)
+bool config_load(struct config *c, const char *path, const char *name, struct buf *error)
 {
     struct arena a = {0};
     slice text;
     bool ok = file_read(&a, path, LIMIT_CONFIG_FILE, &text) == 0;
     if (ok) {
-        ok = config_parse(c, text, path, error);
+        ok = config_parse(c, text, name, error);
     } else {
         *c = (struct config){0};
-        buf_printf(error, "%s: %s", path, strerror(errno));
+        buf_printf(error, "%s: %s", name, strerror(errno));
     }
     arena_end(&a);
     return ok;

@@ -18,6 +18,7 @@ struct config_list {
 
 struct config {
     struct arena arena;
+    slice text;     /* the whole file: to see whether it has changed */
     bool given[64]; /* by row: it stands in the file */
 
     /* [node] */
@@ -50,6 +51,8 @@ struct config {
     int64_t deliveries;
     int64_t per_destination;
     int64_t per_connection;
+    int64_t mx_port;
+    int private_hosts; /* enum config_private */
     /* [http] */
     int metrics; /* enum config_metrics */
     /* [log] */
@@ -59,6 +62,7 @@ struct config {
     const char *catch_all; /* "" or an address of ours */
 };
 
+enum config_private { PRIVATE_AUTO, PRIVATE_NO, PRIVATE_YES };
 enum config_metrics { METRICS_LOOPBACK, METRICS_ALL, METRICS_OFF };
 
 enum config_kind {
@@ -85,10 +89,10 @@ struct config_row {
 extern const struct config_row config_rows[]; /* ends with a row without section */
 
 /*
- * Reads the file, or text under the given name.  False with one line in error that names file and
- * line: what is wrong and what to do.  config_end() in both cases.
+ * Reads the file, or text; name is what errors call it.  False with one line in error that names
+ * file and line: what is wrong and what to do.  config_end() in both cases.
  */
-bool config_load(struct config *c, const char *path, struct buf *error);
+bool config_load(struct config *c, const char *path, const char *name, struct buf *error);
 bool config_parse(struct config *c, slice text, const char *name, struct buf *error);
 void config_end(struct config *c);
 

@@ -102,8 +102,8 @@ static void test_hostile_bytes(void **state)
     assert_slice(buf_slice(&error), S("f:2: it holds a NUL byte"));
     config_end(&c);
     buf_clear(&error);
-    assert_false(config_load(&c, "/nonexistent/yizhan.conf", &error));
-    assert_slice(buf_slice(&error), S("/nonexistent/yizhan.conf: No such file or directory"));
+    assert_false(config_load(&c, "/nonexistent/yizhan.conf", "f", &error));
+    assert_slice(buf_slice(&error), S("f: No such file or directory"));
     config_end(&c);
     buf_end(&error);
 }

@@ -26,7 +26,8 @@
 #define LIMIT_SMTP_DATA_MS       (3 * 60 * 1000) /* between blocks: RFC 5321 4.5.3.2.5 */
 
 /* POP3 (RFC 2449 section 4: 255 a command; AUTH lines as in SMTP). */
-#define LIMIT_POP3_LINE 255
+#define LIMIT_POP3_LINE     255
+#define LIMIT_POP3_MESSAGES (4 << 20) /* of a maildrop, as the agent reads its list */
 
 /* Logins (accounts/). */
 #define LIMIT_LOGIN_NAME        (LIMIT_LOCAL_PART + 1 + LIMIT_DOMAIN)

@@ -58,20 +58,23 @@ bool prompt_password(struct arena *a, const char *question, bool twice, slice *p
 {
     if (!isatty(STDIN_FILENO))
         return read_line(STDIN_FILENO, a, password) || refuse(error);
+    return prompt_terminal(a, question, twice, password, error);
+}
+
+bool prompt_terminal(struct arena *a, const char *question, bool twice, slice *password,
+                     struct buf *error)
+{
     int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (tty < 0) {
-        buf_printf(error, "no terminal to ask for the password: give it as one line of standard "
-                          "input");
+        buf_printf(error, "there is no terminal to ask for the password");
         return false;
     }
     slice again;
     bool ok = ask(tty, a, question, password) || refuse(error);
     if (ok && twice) {
-        ok = ask(tty, a, say("Once more: ", "再输入一次："), &again);
-        if (!ok || !slice_eq(*password, again)) {
+        ok = ask(tty, a, say("Once more: ", "再输入一次："), &again) && slice_eq(*password, again);
+        if (!ok)
             buf_printf(error, "the two passwords differ");
-            ok = false;
-        }
     }
     close(tty);
     return ok;

@@ -11,5 +11,8 @@
  */
 bool prompt_password(struct arena *a, const char *question, bool twice, slice *password,
                      struct buf *error);
+/* The same, from the terminal alone: standard input holds something else. */
+bool prompt_terminal(struct arena *a, const char *question, bool twice, slice *password,
+                     struct buf *error);
 
 #endif
