@@ -103,7 +103,8 @@ static json_t *run_here(const char *dir, const json_t *request, struct buf *erro
     struct config config = {0};
     struct control_env env = {0};
     json_t *reply = NULL;
-    if (process_enter(dir, error) && config_load(&config, "yizhan.conf", error) &&
+    const char *name = arena_printf(&a, "%s/yizhan.conf", dir).p;
+    if (process_enter(dir, error) && config_load(&config, "yizhan.conf", name, error) &&
         env_open(&env, &config, error))
         reply = control_answer(&env, &a, request);
     env_close(&env);

@@ -232,7 +232,7 @@ static bool fetch(struct demo *d, const char *address, const char *client, const
     const struct demo_post *post = log_in(d, address);
     const char *dir = arena_printf(d->arena, "%s/%s", d->dir, client).p;
     if (demo_command(d, true, S(""), NULL,
-                     DEMO_WORDS("fetch", "--dir", post->dir, "--user", address, how, "--to",
+                     DEMO_WORDS("fetch", "--dir", post->dir, "--user", address, how, "--out",
                                 dir)) != EXIT_DONE)
         return false;
     size_t count = read_mails(d, dir, mails);

@@ -80,7 +80,9 @@ json_t *route_add(struct control_env *env, struct arena *a, const json_t *reques
     slice hop = request_word(request, 1);
     if (!read_host(hop, &r.host, &r.port))
         return control_error("\"%.*s\" is not HOST or HOST:PORT", P(hop));
-    return control_change(env, &(struct change){.run = run_add, .route = &r});
+    json_t *reply = control_change(env, &(struct change){.run = run_add, .route = &r});
+    queue_routes_changed(env->queue);
+    return reply;
 }
 
 static enum outcome run_remove(struct store_tx *tx, struct change *c, slice *why)
@@ -91,8 +93,10 @@ static enum outcome run_remove(struct store_tx *tx, struct change *c, slice *why
 json_t *route_remove(struct control_env *env, struct arena *a, const json_t *request)
 {
     (void)a;
-    return control_change(env,
-                          &(struct change){.run = run_remove, .word = request_word(request, 0)});
+    struct change c = {.run = run_remove, .word = request_word(request, 0)};
+    json_t *reply = control_change(env, &c);
+    queue_routes_changed(env->queue);
+    return reply;
 }
 
 static json_t *describe(const struct route *r)
