@@ -57,6 +57,19 @@
 #define LIMIT_ALIAS_DEPTH      10
 #define LIMIT_TARGETS          10000 /* recipients of one message after aliases */
 
+/* Connections; milliseconds where the name says so. */
+#define LIMIT_TIMEOUT_MS   (300 * 1000) /* without progress, when the session does not say */
+#define LIMIT_HANDSHAKE_MS (30 * 1000)  /* TLS, from its first byte to its last */
+#define LIMIT_CLOSE_MS     (30 * 1000)  /* without progress while the last reply is sent */
+#define LIMIT_LINGER_MS    (2 * 1000)   /* from our end of the connection to the peer's */
+#define LIMIT_LINGER       (1 << 20)    /* bytes thrown away meanwhile */
+#define LIMIT_QUIET        1024         /* bytes consumed without a reply that are progress */
+#define LIMIT_TURN_MS      20           /* then others come first */
+#define LIMIT_HASH_QUEUE   256          /* jobs that wait for a thread */
+#define LIMIT_DNS_QUEUE    1024
+#define LIMIT_DNS_THREADS  64
+#define LIMIT_TLS_MEMORY   (32 * 1024) /* reckoned for the TLS of one connection */
+
 /* Messages. */
 #define LIMIT_MESSAGE        (50 << 20) /* default of the config key message-size */
 #define LIMIT_BODY_IN_MEMORY (256 * 1024)

@@ -44,7 +44,7 @@ struct net *net_start(const struct net_options *options, struct buf *error);
 /* Begins to accept; from any thread. *listener is copied. */
 bool net_listen(struct net *net, const struct listener *listener, struct buf *error);
 /* Connections open now. */
-size_t net_connections(const struct net *net);
+size_t net_connections(struct net *net);
 /*
  * Accepts no more, tells every session expire(END_SHUTDOWN) as soon as it could read a command,
  * waits at most grace_ms, then cuts the rest, ends the threads and frees net.  False when a session

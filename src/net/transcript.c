@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-#include "base/banned.h"
 #include "base/file.h"
+#include "base/banned.h"
 
 enum { TRANSCRIPT_MAX = 4 << 20, TRANSCRIPT_CUTS = 2000 };
 #define NO_CUT   SIZE_MAX
