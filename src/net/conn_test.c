@@ -411,8 +411,9 @@ static void test_full_pool(void **state)
         usleep(1000);
     }
     assert_true(refused >= 30);
-    for (int i = refused; i < CLIENTS; i++)
+    for (int i = 0; i < CLIENTS; i++)
         toy_release();
+    refused = 0;
     for (int i = 0; i < CLIENTS; i++) {
         char line[32];
         size_t n = 0;
@@ -422,9 +423,11 @@ static void test_full_pool(void **state)
             n += (size_t)r;
         }
         done += slice_eq((slice){line, n}, S("job done\r\n"));
+        refused += slice_eq((slice){line, n}, S("job refused\r\n"));
         close(fds[i]);
     }
     assert_int_equal(done + refused, CLIENTS);
+    assert_true(done >= LIMIT_HASH_QUEUE);
     finish(&server);
 }
 

@@ -83,18 +83,20 @@ void task_dead(struct task *t)
     atomic_store(&t->state, TASK_DEAD);
 }
 
+/* Runs t until it lets go.  When it has given the worker another task meanwhile, that one comes
+ * first: what is left of t goes to any thread. */
 static void run_owned(struct task *t, struct worker *w)
 {
-    do {
+    for (;;) {
         unsigned events = atomic_fetch_and(&t->state, TASK_OWNED) & ~(unsigned)TASK_OWNED;
         enum task_next next = t->run(t, events, w);
-        if (next == TASK_GONE)
+        if (next == TASK_GONE || (next == TASK_PARK && release(t)))
             return;
-        if (next == TASK_YIELD) {
+        if (next == TASK_YIELD || w->then) {
             push(w->loop, t);
             return;
         }
-    } while (!release(t));
+    }
 }
 
 static void *work(void *arg);
