@@ -35,6 +35,11 @@ static enum sasl_result host_sasl_hash(void *sasl)
     return sasl_hash(sasl);
 }
 
+static slice host_sasl_reason(void *sasl)
+{
+    return sasl_reason(sasl);
+}
+
 static void host_sasl_identity(void *sasl, struct arena *a, slice *login, int64_t *account)
 {
     *account = sasl_account(sasl, a, login);
@@ -137,6 +142,7 @@ struct smtp_host intake_host(struct intake *x)
         .sasl_start = host_sasl_start,
         .sasl_step = host_sasl_step,
         .sasl_hash = host_sasl_hash,
+        .sasl_reason = host_sasl_reason,
         .sasl_identity = host_sasl_identity,
         .sasl_end = host_sasl_end,
         .mail = host_mail,

@@ -1,8 +1,11 @@
 /*
  * AUTH (RFC 4954): base64 lines to and from the host's SASL exchange.  What costs a password hash
- * runs on POOL_HASH while the session is parked, so a guesser waits and nobody else does.
+ * runs on POOL_HASH while the session is parked, so a guesser waits and nobody else does.  The host
+ * logs and counts logins.
  */
 #include "smtp/command.h"
+
+#include <stdio.h>
 
 #include "base/log.h"
 #include "message/base64.h"
@@ -36,22 +39,26 @@ static int fail(struct smtp_session *s, const char *reply)
     return smtp_reply(s, "%s", reply);
 }
 
+static int fail_for_now(struct smtp_session *s)
+{
+    const struct smtp_host *host = s->options->host;
+    slice reason = host->sasl_reason ? host->sasl_reason(s->sasl) : S("");
+    if (!reason.n)
+        reason = S("Logins do not work now; try again later");
+    char reply[LIMIT_SMTP_REPLY];
+    snprintf(reply, sizeof(reply), "454 4.7.0 %.*s", P(reason));
+    return fail(s, reply);
+}
+
 static int fail_login(struct smtp_session *s)
 {
     s->auth_failures++;
-    metric_add(METRIC_AUTH_FAILED, 1);
-    log_event(LEVEL_INFO, "smtp.login-failed", "session=%s peer=%s mechanism=%s", s->base.id,
-              s->base.peer.ip, log_quote(s->mechanism));
     return fail(s, "535 5.7.8 Wrong name or password");
 }
 
 static int succeed(struct smtp_session *s)
 {
     s->options->host->sasl_identity(s->sasl, &s->life, &s->login, &s->account);
-    metric_add(METRIC_AUTH_OK, 1);
-    log_event(LEVEL_INFO, "smtp.login", "session=%s peer=%s login=%s mechanism=%s tls=%d",
-              s->base.id, s->base.peer.ip, log_quote(s->login), log_quote(s->mechanism),
-              s->base.peer.tls);
     log_step(s->base.who, "authentication", "%.*s logged in by %.*s; we say 235", P(s->login),
              P(s->mechanism));
     smtp_auth_end(s);
@@ -107,7 +114,7 @@ static int step_done(struct smtp_session *s, enum sasl_result result, slice repl
     case SASL_TEMPFAIL:
         break;
     }
-    return fail(s, "454 4.7.0 Logins do not work now; try again later");
+    return fail_for_now(s);
 }
 
 /* The client's response, in base64 or absent. */

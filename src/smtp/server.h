@@ -34,6 +34,8 @@ struct smtp_host {
     /* After SASL_HASH: the slow part, on a pool thread; then SASL_OK, SASL_FAIL or SASL_TEMPFAIL.
      */
     enum sasl_result (*sasl_hash)(void *sasl);
+    /* Why, after SASL_TEMPFAIL: "Too many wrong passwords, wait 8 s"; may be NULL or say "". */
+    slice (*sasl_reason)(void *sasl);
     /* Who logged in, after SASL_OK. */
     void (*sasl_identity)(void *sasl, struct arena *a, slice *login, int64_t *account);
     void (*sasl_end)(void *sasl);
@@ -54,6 +56,10 @@ struct smtp_host {
     /*
      * The message is whole.  Fills answers[e->recipient_count]; 250 only after it is durable.
      * Blocks in straight code.  queue_id (13 characters) is set for the reply and the log.
+     * SMTP has one reply for all, so the answers are folded: any 4yz makes it that 4yz (the client
+     * sends the mail again to all, and for who has it already the retransmission is recognised);
+     * else any 250 makes it 250, and a 5yz beside it is the host's to report with a failure notice
+     * (RFC 5321 6.1); all 5yz: the first.
      */
     enum outcome (*body_accept)(void *body, struct arena *a, const struct envelope *e,
                                 struct smtp_answer *answers, slice *queue_id);
