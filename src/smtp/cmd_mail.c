@@ -50,7 +50,7 @@ static int begin(struct smtp_session *s, slice arg)
                        .offered = smtp_offered(s),
                        .now_ms = clock_ms(),
                        .hold_max_ms = o->hold_max_ms};
-    const char *wrong = params_parse(&p, &s->mail, arg);
+    const char *wrong = smtp_params_parse(&p, &s->mail, arg);
     if (wrong)
         return smtp_reply(s, "%s", wrong);
     if (p.size > o->message_size)

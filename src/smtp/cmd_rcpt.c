@@ -44,7 +44,7 @@ static int add(struct smtp_session *s, struct arena *a, slice arg)
     if (r != PATH_OK)
         return smtp_reply_path(s, "5.1.3", r);
     struct params p = {.of = PARAMS_OF_RCPT, .offered = smtp_offered(s)};
-    const char *wrong = params_parse(&p, a, arg);
+    const char *wrong = smtp_params_parse(&p, a, arg);
     if (wrong)
         return smtp_reply(s, "%s", wrong);
     if (slice_eq(address, S("postmaster")))

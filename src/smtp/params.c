@@ -95,7 +95,7 @@ static bool is_value(slice s)
     return s.n > 0;
 }
 
-const char *params_parse(struct params *p, struct arena *a, slice text)
+const char *smtp_params_parse(struct params *p, struct arena *a, slice text)
 {
     while (slice_eat_wsp(&text) && text.n) {
         slice word = text, name, value;

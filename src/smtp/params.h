@@ -43,7 +43,7 @@ struct params {
  * else the reply: "555 5.5.4 ..." for an unknown one, "501 5.5.4 ..." for a wrong or repeated one,
  * in a.
  */
-const char *params_parse(struct params *p, struct arena *a, slice text);
+const char *smtp_params_parse(struct params *p, struct arena *a, slice text);
 
 /* xtext (RFC 3461 section 4): "+HH" is an octet.  False when it is not xtext. */
 bool xtext_decode(struct arena *a, slice in, slice *out);

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int of = PARAMS_OF_MAIL; of <= PARAMS_OF_RCPT; of++) {
         struct params p = {
             .of = (enum params_of)of, .offered = ~0U, .now_ms = 1000, .hold_max_ms = 5000};
-        const char *reply = params_parse(&p, &a, in);
+        const char *reply = smtp_params_parse(&p, &a, in);
         assert(!reply || strncmp(reply, "501 ", 4) == 0 || strncmp(reply, "555 ", 4) == 0);
         assert(reply || p.hold_until_ms == 0 ||
                (p.hold_until_ms >= 1000 && p.hold_until_ms <= 6000));

@@ -52,7 +52,7 @@ static void test_mail(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct params p = {
             .of = PARAMS_OF_MAIL, .offered = ~0U, .now_ms = NOW, .hold_max_ms = 100000};
-        const char *reply = params_parse(&p, &a, slice_c(rows[i].in));
+        const char *reply = smtp_params_parse(&p, &a, slice_c(rows[i].in));
         if (!rows[i].reply != !reply || (reply && strncmp(reply, rows[i].reply, 10) != 0))
             fail_msg("\"%s\": %s", rows[i].in, reply ? reply : "taken");
         if (reply)
@@ -71,9 +71,9 @@ static void test_offered(void **state)
     (void)state;
     struct arena a = {0};
     struct params none = {.of = PARAMS_OF_MAIL};
-    assert_non_null(params_parse(&none, &a, S(" SIZE=1")));
+    assert_non_null(smtp_params_parse(&none, &a, S(" SIZE=1")));
     struct params rcpt = {.of = PARAMS_OF_RCPT, .offered = ~0U};
-    assert_non_null(params_parse(&rcpt, &a, S(" SIZE=1")));
+    assert_non_null(smtp_params_parse(&rcpt, &a, S(" SIZE=1")));
     arena_end(&a);
 }
 
