@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "base/json.h"
+#include "ops/demo.h"
 #include "ops/ops.h"
 #include "base/banned.h"
 
@@ -35,6 +36,10 @@ static const struct command commands[] = {
      "where a message is, and how it came there", "一封邮件现在何处、如何到达", NULL, NULL},
     {"check", NULL, 0, 0, check_run, check_options, NULL, "prove the store sound, or repair it",
      "检查或修复存储", NULL, NULL},
+    {"parse", "[FILE]", 0, 1, parse_run, parse_options, NULL,
+     "show what the MIME parser makes of any bytes", "显示 MIME 解析结果", NULL, NULL},
+    {"demo", NULL, 0, 0, demo_run, demo_options, NULL,
+     "two posts on this machine that mail each other", "在本机演示两个互相通信的驿站", NULL, NULL},
     {"send", NULL, 0, 0, send_run, send_options, NULL, "write and send mail (SMTP submission)",
      "撰写并发送邮件（SMTP 提交）", NULL, NULL},
     {"fetch", NULL, 0, 0, fetch_run, fetch_options, NULL, "download mail (POP3)",

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "net/tls.h"
 #include "ops/process.h"
+#include "store/relative.h"
 #include "base/banned.h"
 
 const struct option_row init_options[] = {
@@ -69,6 +70,7 @@ static bool enter_new(const struct call *c, const char *dir, struct buf *error)
         return false;
     if (file_make_dir(dir, 0755) < 0 || chdir(dir) < 0)
         return fail(error, dir);
+    store_relative_paths();
     if (access("yizhan.conf", F_OK) == 0) {
         buf_printf(error, "%s holds a post already (yizhan.conf); choose another directory", dir);
         return false;

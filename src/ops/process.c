@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "store/relative.h"
 #include "base/banned.h"
 
 bool process_user(const char *name, uid_t *uid, gid_t *gid, struct buf *error)
@@ -44,8 +45,10 @@ bool process_go(const char *dir, struct buf *error)
                    "%s holds no post (yizhan.conf: %s); make one with: yizhan init --dir %s "
                    "--domain example.com",
                    dir, strerror(errno), dir);
-    else
+    else {
+        store_relative_paths();
         return true;
+    }
     return false;
 }
 
@@ -80,6 +83,7 @@ bool process_owner(const char *name, uid_t *uid, gid_t *gid, struct buf *error)
 
 bool process_become(uid_t uid, gid_t gid, struct buf *error)
 {
+    umask(0077); /* a post's files are its own */
     if (geteuid() == uid)
         return true;
     if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0)
