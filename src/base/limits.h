@@ -14,7 +14,7 @@
 #define LIMIT_DOMAIN             255
 #define LIMIT_PATH               256
 #define LIMIT_RECIPIENTS         1000
-#define LIMIT_COMMANDS           10000     /* per session */
+#define LIMIT_COMMANDS           10000     /* per session without an accepted message, then 421 */
 #define LIMIT_COMMAND_ERRORS     20        /* per session, then 421 */
 #define LIMIT_AUTH_FAILURES      5         /* per session, then 421 */
 #define LIMIT_RECEIVED_FIELDS    100       /* RFC 5321 6.3 */

@@ -75,7 +75,7 @@ static int accept_body(struct smtp_session *s, slice *queue_id)
     if (refusal)
         return smtp_reply_answer(s, refusal);
     s->mails++;
-    s->refusals = 0;
+    s->commands = s->refusals = 0;
     return smtp_reply(s, "250 2.0.0 Accepted as %.*s", P(*queue_id));
 }
 

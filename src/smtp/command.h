@@ -36,7 +36,7 @@ struct smtp_session {
     bool esmtp;                  /* EHLO, not HELO */
     slice login;                 /* "" before AUTH */
     int64_t account;
-    unsigned commands;      /* so far */
+    unsigned commands;      /* since the last accepted message */
     unsigned errors;        /* commands answered 500-504, 530, 538, 555 */
     unsigned refusals;      /* recipients refused since the last accepted message */
     unsigned auth_failures; /* logins failed */

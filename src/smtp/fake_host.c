@@ -1,7 +1,11 @@
 /* The host of the tests: struct smtp_host without a queue and without users. */
 #include "smtp/fake_host.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "base/rand.h"
+#include "message/base64.h"
 #include "smtp/path.h"
 #include "base/banned.h"
 
@@ -10,7 +14,7 @@ enum { FAKE_BODY_MAX = 64 << 20 };
 static slice fake_mechanisms(void *ctx, bool safe)
 {
     (void)ctx;
-    return safe ? S("FAKE PLAIN LOGIN") : S("FAKE");
+    return safe ? S("FAKE PLAIN LOGIN SCRAM-SHA-256") : S("FAKE SCRAM-SHA-256");
 }
 
 /*
@@ -18,20 +22,22 @@ static slice fake_mechanisms(void *ctx, bool safe)
  * response is answered by "really?", "yes" to that by a final message "ok".
  */
 struct fake_sasl {
-    enum { FAKE_FAKE, FAKE_PLAIN, FAKE_LOGIN } mechanism;
+    enum { FAKE_FAKE, FAKE_PLAIN, FAKE_LOGIN, FAKE_SCRAM } mechanism;
     unsigned step;
     bool right, broken;
+    struct buf messages; /* SCRAM's: client-first-message-bare "," server-first-message */
 };
 
 static void *fake_sasl_start(void *ctx, slice mechanism, const struct peer *peer)
 {
-    static const char *const names[] = {"FAKE", "PLAIN", "LOGIN"};
+    static const char *const names[] = {"FAKE", "PLAIN", "LOGIN", "SCRAM-SHA-256"};
     (void)ctx;
     (void)peer;
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         if (slice_eq_icase(mechanism, slice_c(names[i]))) {
             struct fake_sasl *x = mem_alloc(sizeof(*x));
             x->mechanism = i;
+            x->messages.max = 8192;
             return x;
         }
     return NULL;
@@ -59,11 +65,48 @@ static enum sasl_result login_step(struct fake_sasl *x, slice response, slice *r
     }
 }
 
+static void hmac(const unsigned char key[32], slice text, unsigned char out[32])
+{
+    unsigned n = 32;
+    HMAC(EVP_sha256(), key, 32, (const unsigned char *)text.p, text.n, out, &n);
+}
+
+/* SCRAM-SHA-256 with the password at hand (RFC 5802 section 3). */
+static enum sasl_result scram_step(struct fake_sasl *x, slice response, struct arena *a,
+                                   slice *reply)
+{
+    ptrdiff_t at = slice_search(response, x->step ? S(",p=") : S(",r="));
+    if (at < 0 || (x->step == 0 && !slice_starts(response, S("n,,n=one@north.test,"))))
+        return SASL_FAIL;
+    if (x->step++ == 0) {
+        *reply = arena_printf(a, "r=%.*ssalted,s=c2FsdA==,i=4096",
+                              P(slice_skip(response, (size_t)at + 3)));
+        buf_printf(&x->messages, "%.*s,%.*s", P(slice_skip(response, 3)), P(*reply));
+        return SASL_CHALLENGE;
+    }
+    unsigned char salted[32], key[32], stored[32], signature[32];
+    slice proof;
+    PKCS5_PBKDF2_HMAC("secret", 6, (const unsigned char *)"salt", 4, 4096, EVP_sha256(), 32,
+                      salted);
+    hmac(salted, S("Client Key"), key);
+    EVP_Digest(key, 32, stored, NULL, EVP_sha256(), NULL);
+    buf_printf(&x->messages, ",%.*s", P(slice_sub(response, 0, (size_t)at)));
+    hmac(stored, buf_slice(&x->messages), signature);
+    for (int i = 0; i < 32; i++)
+        key[i] ^= signature[i];
+    if (!base64_decode_strict(a, slice_skip(response, (size_t)at + 3), &proof) || proof.n != 32 ||
+        memcmp(proof.p, key, 32) != 0)
+        return SASL_FAIL;
+    hmac(salted, S("Server Key"), key);
+    hmac(key, buf_slice(&x->messages), signature);
+    *reply = arena_printf(a, "v=%.*s", P(base64_text(a, (slice){(char *)signature, 32})));
+    return SASL_OK;
+}
+
 static enum sasl_result fake_sasl_step(void *sasl, bool has_response, slice response,
                                        struct arena *a, slice *reply)
 {
     struct fake_sasl *x = sasl;
-    (void)a;
     *reply = S("");
     if (!has_response) {
         *reply = x->mechanism == FAKE_LOGIN ? S("User Name") : S("");
@@ -71,6 +114,8 @@ static enum sasl_result fake_sasl_step(void *sasl, bool has_response, slice resp
     }
     if (x->mechanism == FAKE_PLAIN)
         return plain_step(x, response);
+    if (x->mechanism == FAKE_SCRAM)
+        return scram_step(x, response, a, reply);
     if (x->mechanism == FAKE_LOGIN)
         return login_step(x, response, reply);
     *reply = x->step ? S("ok") : S("really?");
@@ -94,6 +139,8 @@ static void fake_sasl_identity(void *sasl, struct arena *a, slice *login, int64_
 
 static void fake_sasl_end(void *sasl)
 {
+    struct fake_sasl *x = sasl;
+    buf_end(&x->messages);
     mem_free(sasl);
 }
 
