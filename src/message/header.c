@@ -60,22 +60,12 @@ static bool is_mbox_from(slice line)
     return slice_starts(line, S("From ")) || slice_starts(line, S(">From "));
 }
 
-/* Where a scan stands: what it may have to go back to is kept here. */
+/* Where a scan stands, and where lines behind the last field began that are no field. */
 struct scan_state {
     size_t at, lines;
-    size_t bad_at, bad_lines, bad_fields; /* at the first line that is no field */
+    size_t bad_at, bad_lines;
+    bool bad;
 };
-
-/* No empty line came: the first line that is no field begins the body, if there was one. */
-static void scan_back(struct header_scan *scan, struct scan_state *st)
-{
-    scan->no_empty_line = true;
-    if (!scan->bad_line)
-        return;
-    st->at = st->bad_at;
-    st->lines = st->bad_lines;
-    scan->fields = st->bad_fields;
-}
 
 /* Takes one line that is no empty one; false when the header ends before it. */
 static bool scan_line(struct header_scan *scan, struct scan_state *st, slice line)
@@ -84,10 +74,8 @@ static bool scan_line(struct header_scan *scan, struct scan_state *st, slice lin
     if (slice_starts(line, S("--")) && scan->boundary &&
         scan->boundary(scan->ctx, line_chomp(line)))
         kind = LINE_BOUNDARY;
-    if (kind == LINE_BOUNDARY) {
-        scan->no_empty_line = true;
+    if (kind == LINE_BOUNDARY)
         return false;
-    }
     if (kind == LINE_BAD && st->at == 0 && is_mbox_from(line)) {
         scan->mbox_from = true;
         return true;
@@ -95,44 +83,53 @@ static bool scan_line(struct header_scan *scan, struct scan_state *st, slice lin
     if (kind == LINE_FIELD) {
         scan->too_long = st->at > LIMIT_HEADER;
         scan->fields += !scan->too_long;
+        scan->bad_line |= st->bad;
+        st->bad = st->bad && scan->too_long;
         return !scan->too_long;
     }
-    if (kind == LINE_BAD && !scan->fields)
+    if (kind == LINE_BAD && !scan->fields) {
+        scan->no_header = true;
         return false;
-    if (kind == LINE_BAD && !scan->bad_line) {
-        scan->bad_line = true;
+    }
+    if (kind == LINE_BAD && !st->bad) {
+        st->bad = true;
         st->bad_at = st->at;
         st->bad_lines = st->lines;
-        st->bad_fields = scan->fields;
     }
     return true;
+}
+
+/* Takes the line at st->at; false when the header is over. */
+static bool scan_next(struct header_scan *scan, struct scan_state *st, slice line, bool *empty)
+{
+    bool lf = line.p[line.n - 1] == '\n';
+    size_t text = line_chomp(line).n;
+    *empty = line_kind(line) == LINE_EMPTY;
+    if (!*empty && !scan_line(scan, st, line))
+        return false;
+    scan->bare_lf |= line.n - text == 1 && lf;
+    scan->bare_cr |= memchr(line.p, '\r', text) != NULL;
+    st->at += line.n;
+    st->lines += lf;
+    return !*empty;
 }
 
 size_t header_scan(slice s, struct header_scan *scan)
 {
     struct scan_state st = {0};
-    bool empty_line = false, stopped = false;
+    bool empty = false;
     *scan = (struct header_scan){.boundary = scan->boundary, .ctx = scan->ctx};
-    while (st.at < s.n && !empty_line && !stopped) {
-        slice line = line_of(slice_skip(s, st.at));
-        bool lf = line.p[line.n - 1] == '\n';
-        size_t text = line_chomp(line).n;
-        empty_line = line_kind(line) == LINE_EMPTY;
-        stopped = !empty_line && !scan_line(scan, &st, line);
-        if (stopped)
-            break;
-        scan->bare_lf |= line.n - text == 1 && lf;
-        scan->bare_cr |= memchr(line.p, '\r', text) != NULL;
-        st.at += line.n;
-        st.lines += lf;
+    while (st.at < s.n && scan_next(scan, &st, line_of(slice_skip(s, st.at)), &empty))
+        ;
+    if (!scan->fields && !empty) { /* everything is body, but for a mbox line in front */
+        st.at = scan->mbox_from ? line_of(s).n : 0;
+        st.lines = st.at > 0 && s.p[st.at - 1] == '\n';
+    } else if (st.bad) { /* lines behind the last field: text whose empty line is missing */
+        st.at = st.bad_at;
+        st.lines = st.bad_lines;
+        empty = false;
     }
-    if (!scan->fields && !empty_line) { /* everything is body, but for a mbox line in front */
-        size_t from = scan->mbox_from ? line_of(s).n : 0;
-        st = (struct scan_state){.at = from, .lines = from > 0};
-        scan->no_header = !stopped || !scan->no_empty_line;
-    } else if (!empty_line && !(stopped && !scan->too_long)) {
-        scan_back(scan, &st);
-    }
+    scan->no_empty_line = !empty && !scan->no_header;
     scan->length = st.at;
     scan->lines = st.lines;
     return st.at;

@@ -4,9 +4,9 @@
  *
  * The header ends at the first empty line.  A first line "From …" (mbox) is skipped.  If the first
  * line is no field, there is no header and everything is body.  Later lines that are no field are
- * skipped, but one that begins with "--" (a boundary) ends the header; and when no empty line comes
- * at all, the first such line begins the body (rule M2).  Where two fields have one name, the first
- * counts (rule M11).
+ * skipped; those behind the last field begin the body (their empty line was forgotten), and a line
+ * that begins with "--" (a boundary) always ends the header (rule M2).  Where two fields have one
+ * name, the first counts (rule M11).
  */
 #ifndef MESSAGE_HEADER_H
 #define MESSAGE_HEADER_H

@@ -15,7 +15,7 @@
 
 #include "base/banned.h"
 
-enum { BOUNDARY_MAX = 998, TABLE = 256, NONE = 0xffff, STACK = LIMIT_MIME_DEPTH + 2 };
+enum { BOUNDARY_MAX = 8192, TABLE = 256, NONE = 0xffff, STACK = LIMIT_MIME_DEPTH + 2 };
 
 struct open_part {
     uint32_t part;
@@ -178,7 +178,7 @@ static slice boundary_of(struct walk *w, const struct params *type)
     slice b = p->encoded || slice_find(p->raw, '\\') >= 0 ? p->value : p->raw;
     while (b.n && (b.p[b.n - 1] == ' ' || b.p[b.n - 1] == '\t'))
         b.n--;
-    return b.n <= BOUNDARY_MAX ? arena_dup(w->arena, b) : S("");
+    return b.n <= BOUNDARY_MAX ? arena_dup(w->arena, header_unfold(w->arena, b)) : S("");
 }
 
 static bool is_message(slice type)

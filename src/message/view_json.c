@@ -21,7 +21,7 @@ struct view {
     slice header; /* of the message */
 };
 
-static void add_text(struct out *o, slice s)
+void view_string(struct out *o, slice s)
 {
     size_t from = 0;
     struct charset_text t = {.text = s};
@@ -59,7 +59,7 @@ static void key(struct view *v, const char *name)
 static void string(struct view *v, const char *name, slice value)
 {
     key(v, name);
-    add_text(&v->out, value);
+    view_string(&v->out, value);
 }
 
 static void number(struct view *v, const char *name, uint64_t value)

@@ -2,6 +2,7 @@
 #ifndef MESSAGE_VIEW_JSON_H
 #define MESSAGE_VIEW_JSON_H
 
+#include "message/out.h"
 #include "message/parse.h"
 
 /*
@@ -12,6 +13,9 @@
  * text are attachments.
  */
 slice view_json(struct arena *a, slice message);
+
+/* One JSON string; bytes that are not UTF-8 are detected. */
+void view_string(struct out *o, slice s);
 
 /*
  * The defects of a part, those of its bytes included: decodes it.  What mime_parse cannot see.

@@ -1,21 +1,108 @@
 /*
- * The test's way to the parser without the rest: each file named on the command line (or standard
- * input) becomes one line of JSON.
+ * The tests' way to the parser without the rest of the program.
+ *   message_view FILE...          each message becomes one line of JSON (none: standard input)
+ *   message_view --field KIND     values on standard input, each ended by NUL, become JSON, a line
+ *                                 each: mailbox (is it one?), received, type, authres
  */
 #include <stdio.h>
 
 #include "base/file.h"
+#include "message/address.h"
+#include "message/authres.h"
+#include "message/date.h"
+#include "message/received.h"
 #include "message/view_json.h"
 
 #include "base/banned.h"
 
+enum { INPUT_MAX = 1 << 30 };
+
+static void add(struct out *o, const char *name, slice value)
+{
+    out_printf(o, "%s\"%s\": ", o->p[o->n - 1] == '{' ? "" : ", ", name);
+    view_string(o, value);
+}
+
+static void show_mailbox(struct out *o, slice value)
+{
+    slice local, domain;
+    out_printf(o, "{\"valid\": %s", address_is_mailbox(value, &local, &domain) ? "true" : "false");
+}
+
+static void show_received(struct out *o, slice value)
+{
+    struct received r;
+    out_byte(o, '{');
+    received_parse(value, &r);
+    add(o, "from", r.from);
+    add(o, "ip", r.ip);
+    add(o, "by", r.by);
+    add(o, "via", r.via);
+    add(o, "with", r.with);
+    add(o, "id", r.id);
+    add(o, "for", r.for_);
+    add(o, "date",
+        r.has_date ? date_print_3339(o->arena, r.date_ms, r.zone_minutes, false) : S(""));
+}
+
+static void show_type(struct out *o, slice value)
+{
+    struct params p;
+    params_parse(o->arena, value, &p);
+    out_byte(o, '{');
+    add(o, "value", p.value);
+    for (size_t i = 0; i < p.count; i++) {
+        slice name = arena_printf(o->arena, "param:%.*s", P(p.params[i].name));
+        out_add(o, S(", "));
+        view_string(o, name);
+        out_add(o, S(": "));
+        view_string(o, p.params[i].value);
+    }
+}
+
+static void show_authres(struct out *o, slice value)
+{
+    struct authres r;
+    bool valid = authres_parse(o->arena, value, &r);
+    out_printf(o, "{\"valid\": %s, \"results\": %zu", valid ? "true" : "false", r.result_count);
+    add(o, "id", r.id);
+}
+
+static int show_fields(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        void (*show)(struct out *o, slice value);
+    } kinds[] = {{"mailbox", show_mailbox},
+                 {"received", show_received},
+                 {"type", show_type},
+                 {"authres", show_authres}};
+    struct arena input = {0};
+    slice all, value;
+    if (file_read(&input, "/dev/stdin", INPUT_MAX, &all) != 0)
+        return 1;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        while (strcmp(kind, kinds[i].kind) == 0 && slice_next(&all, '\0', &value)) {
+            struct arena a = {0};
+            struct out o = {.arena = &a};
+            kinds[i].show(&o, value);
+            out_byte(&o, '}');
+            printf("%.*s\n", P(out_slice(&o)));
+            arena_end(&a);
+        }
+    arena_end(&input);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--field") == 0)
+        return show_fields(argv[2]);
     for (int i = 1; i < (argc > 1 ? argc : 2); i++) {
         struct arena a = {0};
         slice message;
         const char *path = argc > 1 ? argv[i] : "/dev/stdin";
-        if (file_read(&a, path, 1 << 30, &message) != 0) {
+        if (file_read(&a, path, INPUT_MAX, &message) != 0) {
             perror(path);
             return 1;
         }
