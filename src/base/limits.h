@@ -70,6 +70,12 @@
 #define LIMIT_DNS_THREADS  64
 #define LIMIT_TLS_MEMORY   (32 * 1024) /* reckoned for the TLS of one connection */
 
+/* The DNS cache; what is kept is asked again after at most so many seconds. */
+#define LIMIT_DNS_CACHE          10000 /* answers */
+#define LIMIT_DNS_CACHE_BYTES    (8 << 20)
+#define LIMIT_DNS_TTL_S          3600
+#define LIMIT_DNS_NEGATIVE_TTL_S 300
+
 /* Messages. */
 #define LIMIT_MESSAGE        (50 << 20) /* default of the config key message-size */
 #define LIMIT_BODY_IN_MEMORY (256 * 1024)
