@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
 #include "smtp/client_private.h"
@@ -71,6 +72,14 @@ static void choose_recipients(struct sending *s)
     }
 }
 
+/* How long the mail is to be held from now on (RFC 4865); 0 when its time has come.  An interval
+ * rather than a time, because the clocks of two machines differ. */
+static int64_t hold_seconds(const struct envelope *e)
+{
+    int64_t wait_ms = e->hold_until_ms - clock_ms();
+    return e->hold_until_ms && wait_ms > 0 ? (wait_ms + SECOND_MS - 1) / SECOND_MS : 0;
+}
+
 /* What can be known without asking (S19, S21, S22).  False when nobody is left to be asked for. */
 static bool prepare(struct sending *s)
 {
@@ -87,6 +96,8 @@ static bool prepare(struct sending *s)
     if (!c->utf8 && !slice_is_ascii(e->sender))
         return refuse_all(s, 553, S("5.6.7"),
                           S("the next server does not take addresses beyond ASCII"));
+    if (hold_seconds(e) && !smtp_client_has(c, S("FUTURERELEASE"))) /* RFC 4865 4.1: never early */
+        return refuse_all(s, 555, S("5.5.4"), S("the next server cannot hold mail"));
     choose_recipients(s);
     s->said = s->heard = c->reset_owed ? 0 : 1;
     return s->to_count > 0;
@@ -104,12 +115,15 @@ static bool is_utf8_mail(const struct sending *s)
 static bool say_mail(struct sending *s)
 {
     const struct envelope *e = s->m->envelope;
-    char size[40] = "";
+    char size[40] = "", hold[40] = "";
+    int64_t seconds = hold_seconds(e);
+    if (seconds)
+        snprintf(hold, sizeof(hold), " HOLDFOR=%lld", (long long)seconds);
     if (s->m->size && smtp_client_has(s->c, S("SIZE")))
         snprintf(size, sizeof(size), " SIZE=%llu", (unsigned long long)s->m->size);
     s->c->mails++;
     s->c->reset_owed = true; /* until the dot is answered */
-    return client_say(s->c, "MAIL FROM:<%.*s>%s%s%s", P(e->sender), size,
+    return client_say(s->c, "MAIL FROM:<%.*s>%s%s%s%s", P(e->sender), size, hold,
                       e->eight_bit ? " BODY=8BITMIME" : "", is_utf8_mail(s) ? " SMTPUTF8" : "");
 }
 

@@ -3,6 +3,8 @@
 #include "smtp/client.h"
 
 #include "base/test.h"
+
+#include "base/clock.h"
 #include "smtp/client_private.h"
 #include "smtp/fake_dial.h"
 #include "base/banned.h"
@@ -37,7 +39,15 @@ static bool may_send(void *ctx)
 #define HELLO "S: 220 south.test\nC: EHLO north.test\n"
 #define BYE   "C: QUIT\nWAIT 5000\nS: 221 bye\n"
 
-enum { BREAKS = 1, RECALLED = 2, EIGHT_BIT = 4, TWICE = 8, NEXT = 16, NEXT_RECALLED = 32 };
+enum {
+    BREAKS = 1,
+    RECALLED = 2,
+    EIGHT_BIT = 4,
+    TWICE = 8,
+    NEXT = 16,
+    NEXT_RECALLED = 32,
+    HOLD = 64
+};
 
 static const struct {
     const char *name, *script;
@@ -156,6 +166,13 @@ static const struct {
      HELLO PIPE "C: MAIL FROM:<a@north.test> SIZE=3\nC: RCPT TO:<one@south.test>\nS: 250 ok\n"
                 "S: 250 ok\n" BYE,
      "x\r\n", "one@south.test", RECALLED, "held 0"},
+    {"a mail to be held (RFC 4865)",
+     HELLO "S: 250-south.test\nS: 250 FUTURERELEASE 100 2030-01-01T00:00:00Z\n"
+           "C: MAIL FROM:<a@north.test> HOLDFOR=60\nS: 250 ok\nC: RCPT TO:<one@south.test>\n"
+           "S: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\nS: 250 taken\n" BYE,
+     "x\r\n", "one@south.test", HOLD, "held 250"},
+    {"a mail to be held, and no way to", HELLO PIPE BYE, "x\r\n", "one@south.test", HOLD,
+     "held 555"},
     {"the next mail goes out with the dot",
      HELLO PIPE
      "C: MAIL FROM:<a@north.test> SIZE=3\nC: RCPT TO:<one@south.test>\nC: DATA\n"
@@ -219,6 +236,8 @@ static void test_send(void **state)
         if (!c)
             fail_msg("%s: not opened: %d %.*s", sends[i].name, reply.code, P(reply.text));
         struct envelope e = make_envelope(&a, slice_c(sends[i].to), flags & EIGHT_BIT);
+        if (flags & HOLD)
+            e.hold_until_ms = clock_ms() + 60000;
         struct text text[2];
         struct smtp_message m[2];
         for (int j = 0; j < 2; j++) {
