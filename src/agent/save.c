@@ -73,7 +73,7 @@ bool save_begin(struct save *s)
         struct tm tm;
         s->start = lseek(s->fd, 0, SEEK_END);
         s->line_start = true;
-        s->from_at = 0;
+        s->quotes = s->from_at = 0;
         gmtime_r(&now, &tm);
         strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
         buf_printf(&s->out, "From MAILER-DAEMON %s\n", date);
@@ -93,6 +93,7 @@ static void add_mbox(struct save *s, slice bytes)
         char c = bytes.p[i];
         if (s->line_start && c == '>' && s->from_at == 0) {
             buf_add_byte(&s->out, c);
+            s->quotes++;
             continue;
         }
         if (s->line_start && c == from[s->from_at]) {
@@ -103,7 +104,7 @@ static void add_mbox(struct save *s, slice bytes)
         buf_add(&s->out, (slice){from, s->from_at});
         if (s->from_at < sizeof(from) - 1 && c != '\r')
             buf_add_byte(&s->out, c);
-        s->from_at = 0;
+        s->from_at = s->quotes = 0;
         s->line_start = c == '\n';
     }
 }
@@ -173,9 +174,9 @@ bool save_end(struct save *s, struct arena *a, slice uidl, slice *name)
 {
     *name = S("");
     if (s->kind == SAVE_MBOX) {
+        bool open = !s->line_start || s->quotes || s->from_at;
         buf_add(&s->out, (slice){"From ", s->from_at});
-        s->from_at = 0;
-        buf_add(&s->out, s->line_start ? S("\n") : S("\n\n"));
+        buf_add(&s->out, open ? S("\n\n") : S("\n"));
     }
     if (!flush(s))
         return false;

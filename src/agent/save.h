@@ -16,8 +16,9 @@ struct save {
     int dir_fd, fd;   /* fd: the message being written, or the mbox */
     off_t start;      /* where the message began in the mbox */
     struct buf out;   /* gathered for one write */
-    size_t from_at;   /* mbox: how much of ">>From " the line began with */
-    bool line_start;
+    /* mbox: where in ">>From " the line is */
+    bool line_start; /* it may still become one */
+    size_t quotes, from_at;
     bool writing; /* a message has begun and not ended */
     bool failed;
     int error; /* errno of the failure */
