@@ -131,7 +131,7 @@ void harness_start(struct harness *h, struct session *s)
                                 .port = 40000,
                                 .local_ip = "127.0.0.1",
                                 .local_port = 25,
-                                .loopback = true,
+                                .loopback = s->peer.loopback,
                                 .tls = tls};
     }
     snprintf(s->who, sizeof(s->who), "north.test:%u <- %s:%u", s->peer.local_port, s->peer.ip,

@@ -5,7 +5,7 @@
 
 bool pop3_is_safe(const struct pop3 *p)
 {
-    return p->s.peer.tls || p->options->password_without_tls;
+    return p->s.peer.tls || p->s.peer.loopback || p->options->password_without_tls;
 }
 
 bool pop3_offers_user(const struct pop3 *p)

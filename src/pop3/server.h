@@ -13,7 +13,7 @@ struct pop3_options {
     slice hostname; /* in the greeting */
     const struct login_service *login;
     bool tls_available;        /* offer STLS when the connection has no TLS */
-    bool password_without_tls; /* loopback listeners, or the config says so in so many words */
+    bool password_without_tls; /* also beyond loopback, where it always is allowed */
 };
 
 /* A new session; options live as long as it.  peer is copied later by net/ before class->start. */

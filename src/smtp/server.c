@@ -58,7 +58,7 @@ static bool offer_starttls(const struct smtp_session *s)
 
 bool smtp_safe(const struct smtp_session *s)
 {
-    return s->base.peer.tls || s->options->password_without_tls;
+    return s->base.peer.tls || s->base.peer.loopback || s->options->password_without_tls;
 }
 
 static slice mechanisms(const struct smtp_session *s)

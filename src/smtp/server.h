@@ -72,7 +72,7 @@ struct smtp_options {
     slice hostname;            /* in the banner, EHLO and Received */
     uint64_t message_size;     /* SIZE; the cap on a message */
     bool tls_available;        /* offer STARTTLS when the connection has no TLS */
-    bool password_without_tls; /* loopback listeners, or the config says so in so many words */
+    bool password_without_tls; /* also beyond loopback, where it always is allowed */
     int64_t hold_max_ms;       /* FUTURERELEASE: the longest hold; 0: not offered */
     const struct smtp_host *host;
 };
