@@ -4,10 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <openssl/ssl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
@@ -15,145 +12,9 @@
 
 #include "base/test.h"
 
-#include "base/arena.h"
 #include "base/budget.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "net/listen.h"
-#include "net/toy.h"
-
-enum { WAIT_MS = 20000 };
-
-struct server {
-    struct net *net;
-    int fd, tls_fd;
-    uint16_t port, tls_port;
-    struct tls_server *tls;
-    char dir[64];
-};
-
-static _Atomic(struct session *) last_session;
-
-static struct session *make(void *ctx)
-{
-    (void)ctx;
-    struct session *s = toy_new();
-    atomic_store(&last_session, s);
-    return s;
-}
-
-static void must(bool ok, struct buf *error)
-{
-    if (!ok)
-        fail_msg("%.*s", P(buf_slice(error)));
-}
-
-static void begin(struct server *server, const struct net_options *options)
-{
-    struct buf error = {.max = 1000};
-    char cert[128], key[128];
-    *server = (struct server){.dir = "/tmp/yizhan-net-XXXXXX"};
-    assert_non_null(mkdtemp(server->dir));
-    must(tls_make_self_signed(server->dir, &S("north.test"), 1, &error), &error);
-    snprintf(cert, sizeof(cert), "%s/cert.pem", server->dir);
-    snprintf(key, sizeof(key), "%s/key.pem", server->dir);
-    server->tls =
-        tls_server_new(&(struct tls_server_options){.cert_file = cert, .key_file = key}, &error);
-    must(server->tls, &error);
-    server->fd = listen_bind("127.0.0.1", 0, &error);
-    server->tls_fd = listen_bind("127.0.0.1", 0, &error);
-    must(server->fd >= 0 && server->tls_fd >= 0, &error);
-    server->port = listen_port(server->fd);
-    server->tls_port = listen_port(server->tls_fd);
-    server->net = net_start(options ? options : &(struct net_options){0}, &error);
-    must(server->net, &error);
-    struct listener listener = {.fd = server->fd,
-                                .service = "toy",
-                                .hostname = "north.test",
-                                .make = make,
-                                .tls = server->tls};
-    must(net_listen(server->net, &listener, &error), &error);
-    listener.fd = server->tls_fd;
-    listener.implicit_tls = true;
-    must(net_listen(server->net, &listener, &error), &error);
-    buf_end(&error);
-}
-
-static void finish(struct server *server)
-{
-    char path[128];
-    assert_true(net_stop(server->net, 5000));
-    assert_int_equal(toy_alive(), 0);
-    assert_int_equal(metric_get(METRIC_CONNECTIONS_OPEN), 0);
-    assert_int_equal(budget_used(), 0);
-    close(server->fd);
-    close(server->tls_fd);
-    tls_server_end(server->tls);
-    snprintf(path, sizeof(path), "%s/cert.pem", server->dir);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/key.pem", server->dir);
-    unlink(path);
-    rmdir(server->dir);
-    toy_timeout(0);
-}
-
-static int dial_port(uint16_t port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = WAIT_MS / 1000},
-               sizeof(struct timeval));
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
-        fail_msg("connect: %s", strerror(errno));
-    return fd;
-}
-
-static void say(int fd, slice bytes)
-{
-    while (bytes.n) {
-        ssize_t n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL);
-        if (n <= 0)
-            fail_msg("send: %s", strerror(errno));
-        bytes = slice_skip(bytes, (size_t)n);
-    }
-}
-
-/* Reads exactly as many bytes as want has. */
-static void hear(int fd, slice want)
-{
-    char got[4096];
-    size_t n = 0;
-    assert_true(want.n <= sizeof(got));
-    while (n < want.n) {
-        ssize_t r = recv(fd, got + n, want.n - n, 0);
-        if (r <= 0)
-            fail_msg("after \"%.*s\" instead of \"%.*s\": %s", (int)n, got, P(want),
-                     r ? strerror(errno) : "end");
-        n += (size_t)r;
-    }
-    assert_slice(((slice){got, n}), want);
-}
-
-/* The server has closed in an orderly way. */
-static void hear_end(int fd)
-{
-    char c;
-    ssize_t n = recv(fd, &c, 1, 0);
-    if (n)
-        fail_msg("expected the end, got %zd %s", n, n < 0 ? strerror(errno) : "bytes");
-    close(fd);
-}
-
-static void wait_until(bool (*true_now)(void *), void *ctx)
-{
-    int64_t end = clock_mono_ms() + WAIT_MS;
-    while (!true_now(ctx)) {
-        assert_true(clock_mono_ms() < end);
-        usleep(1000);
-    }
-}
+#include "net/toy_server.h"
 
 static bool is_empty(void *ctx)
 {
@@ -163,49 +24,49 @@ static bool is_empty(void *ctx)
 static void test_dialogue(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
-    hear(fd, S("hello\r\n"));
-    say(fd, S("echo a\r\necho b\r\njob\r\nec"));
-    hear(fd, S("a\r\nb\r\njob done\r\n"));
-    say(fd, S("ho c\r\nquit\r\necho never\r\n"));
-    hear(fd, S("c\r\nbye\r\n"));
-    hear_end(fd);
-    wait_until(is_empty, server.net);
-    finish(&server);
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
+    toy_hear(fd, S("hello\r\n"));
+    toy_say(fd, S("echo a\r\necho b\r\njob\r\nec"));
+    toy_hear(fd, S("a\r\nb\r\njob done\r\n"));
+    toy_say(fd, S("ho c\r\nquit\r\necho never\r\n"));
+    toy_hear(fd, S("c\r\nbye\r\n"));
+    toy_hear_end(fd);
+    toy_wait(is_empty, server.net);
+    toy_finish(&server);
 }
 
 /* A client that has sent everything and half-closes still gets every answer (RFC 9293 3.6). */
 static void test_half_close(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
-    say(fd, S("echo a\r\nsleep 50\r\necho b\r\nmany 3\r\necho unfinished"));
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
+    toy_say(fd, S("echo a\r\nsleep 50\r\necho b\r\nmany 3\r\necho unfinished"));
     shutdown(fd, SHUT_WR);
-    hear(fd, S("hello\r\na\r\njob done\r\nb\r\n0\r\n1\r\n2\r\n"));
-    hear_end(fd);
-    finish(&server);
+    toy_hear(fd, S("hello\r\na\r\njob done\r\nb\r\n0\r\n1\r\n2\r\n"));
+    toy_hear_end(fd);
+    toy_finish(&server);
 }
 
 /* The last reply arrives although the client still sends (no reset destroys it). */
 static void test_last_reply_arrives(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
+    struct toy_server server;
+    toy_begin(&server, NULL);
     static char junk[200000];
     memset(junk, 'x', sizeof(junk));
     for (int i = 0; i < 20; i++) {
-        int fd = dial_port(server.port);
-        say(fd, S("quit\r\n"));
-        say(fd, (slice){junk, sizeof(junk)});
-        hear(fd, S("hello\r\nbye\r\n"));
-        hear_end(fd);
+        int fd = toy_connect(server.port);
+        toy_say(fd, S("quit\r\n"));
+        toy_say(fd, (slice){junk, sizeof(junk)});
+        toy_hear(fd, S("hello\r\nbye\r\n"));
+        toy_hear_end(fd);
     }
-    finish(&server);
+    toy_finish(&server);
 }
 
 struct flood {
@@ -216,7 +77,7 @@ struct flood {
 static void *flood(void *arg)
 {
     struct flood *f = arg;
-    say(f->fd, f->what);
+    toy_say(f->fd, f->what);
     return NULL;
 }
 
@@ -224,18 +85,18 @@ static void *flood(void *arg)
 static void test_slow_reader(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
-    hear(fd, S("hello\r\n"));
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
+    toy_hear(fd, S("hello\r\n"));
     enum { TIMES = 40, LINES = 100000 };
     for (int i = 0; i < TIMES; i++)
-        say(fd, S("many 100000\r\n"));
-    int other = dial_port(server.port);
-    hear(other, S("hello\r\n"));
+        toy_say(fd, S("many 100000\r\n"));
+    int other = toy_connect(server.port);
+    toy_hear(other, S("hello\r\n"));
     for (int i = 0; i < 100; i++) {
-        say(other, S("echo a\r\n"));
-        hear(other, S("a\r\n"));
+        toy_say(other, S("echo a\r\n"));
+        toy_hear(other, S("a\r\n"));
         assert_true(budget_used() <= 4 * LIMIT_OUT);
     }
     close(other);
@@ -249,16 +110,16 @@ static void test_slow_reader(void **state)
         assert_true(budget_used() <= 4 * LIMIT_OUT);
     }
     close(fd);
-    finish(&server);
+    toy_finish(&server);
 }
 
 /* A client that pipelines without reading is made to wait, not stored. */
 static void test_pipelining_flood(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
     struct buf all = {.max = 64 << 20};
     enum { COMMANDS = 500000 };
     for (int i = 0; i < COMMANDS; i++)
@@ -268,7 +129,7 @@ static void test_pipelining_flood(void **state)
     pthread_create(&thread, NULL, flood, &f);
     usleep(100000);
     assert_true(budget_used() <= LIMIT_IN * 2 + LIMIT_OUT * 2);
-    hear(fd, S("hello\r\n"));
+    toy_hear(fd, S("hello\r\n"));
     static char bytes[65536];
     size_t got = 0;
     while (got < (size_t)COMMANDS * 42) {
@@ -279,20 +140,21 @@ static void test_pipelining_flood(void **state)
     pthread_join(thread, NULL);
     buf_end(&all);
     close(fd);
-    finish(&server);
+    toy_finish(&server);
 }
 
 /* Deadlines: silence, a command dripped forever, a body dripped too slowly, one fast enough. */
 static void test_timeouts(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
+    struct toy_server server;
+    toy_begin(&server, NULL);
     toy_timeout(300);
-    int silent = dial_port(server.port), drip = dial_port(server.port),
-        body = dial_port(server.port), fast = dial_port(server.port), busy = dial_port(server.port);
-    say(body, S("body 100000\r\n"));
-    say(fast, S("body 30000\r\n"));
+    int silent = toy_connect(server.port), drip = toy_connect(server.port),
+        body = toy_connect(server.port), fast = toy_connect(server.port),
+        busy = toy_connect(server.port);
+    toy_say(body, S("body 100000\r\n"));
+    toy_say(fast, S("body 30000\r\n"));
     static char kilo[1500];
     memset(kilo, 'x', sizeof(kilo));
     int64_t start = clock_mono_ms();
@@ -300,36 +162,36 @@ static void test_timeouts(void **state)
         usleep(50000);
         send(drip, "e", 1, MSG_NOSIGNAL);
         send(body, "xxxx", 4, MSG_NOSIGNAL);
-        say(fast, (slice){kilo, sizeof(kilo)});
-        say(busy, S("echo a\r\n"));
+        toy_say(fast, (slice){kilo, sizeof(kilo)});
+        toy_say(busy, S("echo a\r\n"));
     }
-    hear(silent, S("hello\r\nend timeout\r\n"));
-    hear_end(silent);
-    hear(drip, S("hello\r\nend timeout\r\n"));
+    toy_hear(silent, S("hello\r\nend timeout\r\n"));
+    toy_hear_end(silent);
+    toy_hear(drip, S("hello\r\nend timeout\r\n"));
     close(drip);
-    hear(body, S("hello\r\nend timeout\r\n"));
+    toy_hear(body, S("hello\r\nend timeout\r\n"));
     close(body);
-    hear(fast, S("hello\r\ntaken\r\n"));
+    toy_hear(fast, S("hello\r\ntaken\r\n"));
     close(fast);
-    hear(busy, S("hello\r\na\r\na\r\n"));
+    toy_hear(busy, S("hello\r\na\r\na\r\n"));
     close(busy);
     assert_true(clock_mono_ms() - start >= 1000);
-    wait_until(is_empty, server.net);
-    finish(&server);
+    toy_wait(is_empty, server.net);
+    toy_finish(&server);
 }
 
 static void test_long_line(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
     static char line[200000];
     memset(line, 'x', sizeof(line));
-    say(fd, (slice){line, sizeof(line)});
-    hear(fd, S("hello\r\nend limit\r\n"));
-    hear_end(fd);
-    finish(&server);
+    toy_say(fd, (slice){line, sizeof(line)});
+    toy_hear(fd, S("hello\r\nend limit\r\n"));
+    toy_hear_end(fd);
+    toy_finish(&server);
 }
 
 struct notifier {
@@ -352,25 +214,25 @@ static void *notify_often(void *arg)
 static void test_notices(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
-    hear(fd, S("hello\r\n"));
-    struct notifier n = {.session = atomic_load(&last_session)};
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
+    toy_hear(fd, S("hello\r\n"));
+    struct notifier n = {.session = toy_last()};
     session_notify(n.session); /* remembered until it is wanted */
-    say(fd, S("echo a\r\n"));
-    hear(fd, S("a\r\n"));
-    say(fd, S("idle\r\n"));
-    hear(fd, S("notice\r\n"));
+    toy_say(fd, S("echo a\r\n"));
+    toy_hear(fd, S("a\r\n"));
+    toy_say(fd, S("idle\r\n"));
+    toy_hear(fd, S("notice\r\n"));
     for (int i = 0; i < 200; i++) {
         session_notify(n.session);
-        hear(fd, S("notice\r\n"));
+        toy_hear(fd, S("notice\r\n"));
     }
     pthread_t thread;
     pthread_create(&thread, NULL, notify_often, &n);
     char got[4096];
     for (int i = 0; i < 300; i++) {
-        say(fd, S("echo whole\r\nidle\r\n"));
+        toy_say(fd, S("echo whole\r\nidle\r\n"));
         size_t have = 0;
         while (slice_search((slice){got, have}, S("whole\r\n")) < 0) {
             ssize_t r = recv(fd, got + have, sizeof(got) - have, 0);
@@ -383,22 +245,22 @@ static void test_notices(void **state)
     atomic_store(&n.stop, true);
     pthread_join(thread, NULL);
     close(fd);
-    wait_until(is_empty, server.net);
-    finish(&server);
+    toy_wait(is_empty, server.net);
+    toy_finish(&server);
 }
 
 /* POOL_HASH has a bounded queue: what does not fit is refused at once. */
 static void test_full_pool(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
+    struct toy_server server;
+    toy_begin(&server, NULL);
     enum { CLIENTS = LIMIT_HASH_QUEUE + 40 };
     static int fds[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
-        fds[i] = dial_port(server.port);
-        say(fds[i], S("hash\r\n"));
-        hear(fds[i], S("hello\r\n"));
+        fds[i] = toy_connect(server.port);
+        toy_say(fds[i], S("hash\r\n"));
+        toy_hear(fds[i], S("hello\r\n"));
     }
     int refused = 0, done = 0;
     int64_t end = clock_mono_ms() + 3000;
@@ -428,37 +290,37 @@ static void test_full_pool(void **state)
     }
     assert_int_equal(done + refused, CLIENTS);
     assert_true(done >= LIMIT_HASH_QUEUE);
-    finish(&server);
+    toy_finish(&server);
 }
 
 static void test_connection_limit(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, &(struct net_options){.connections_max = 3});
+    struct toy_server server;
+    toy_begin(&server, &(struct net_options){.connections_max = 3});
     int fd[4];
     for (int i = 0; i < 4; i++) {
-        fd[i] = dial_port(server.port);
-        hear(fd[i], i < 3 ? S("hello\r\n") : S("end limit\r\n"));
+        fd[i] = toy_connect(server.port);
+        toy_hear(fd[i], i < 3 ? S("hello\r\n") : S("end limit\r\n"));
     }
-    hear_end(fd[3]);
+    toy_hear_end(fd[3]);
     for (int i = 0; i < 3; i++)
         close(fd[i]);
-    wait_until(is_empty, server.net);
-    fd[0] = dial_port(server.port);
-    hear(fd[0], S("hello\r\n"));
+    toy_wait(is_empty, server.net);
+    fd[0] = toy_connect(server.port);
+    toy_hear(fd[0], S("hello\r\n"));
     close(fd[0]);
-    finish(&server);
+    toy_finish(&server);
 }
 
 /* No descriptors left: callers wait in the backlog, nobody spins, service goes on afterwards. */
 static void test_descriptors_short(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int first = dial_port(server.port);
-    hear(first, S("hello\r\n"));
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int first = toy_connect(server.port);
+    toy_hear(first, S("hello\r\n"));
     enum { CLIENTS = 5 };
     int fds[CLIENTS];
     for (int i = 0; i < CLIENTS; i++)
@@ -475,8 +337,8 @@ static void test_descriptors_short(void **state)
     for (int i = 0; i < CLIENTS; i++)
         assert_int_equal(connect(fds[i], (struct sockaddr *)&to, sizeof(to)), 0);
     usleep(300000);
-    say(first, S("echo a\r\n"));
-    hear(first, S("a\r\n"));
+    toy_say(first, S("echo a\r\n"));
+    toy_hear(first, S("a\r\n"));
     getrusage(RUSAGE_SELF, &b);
     int64_t cpu_ms =
         (b.ru_utime.tv_sec - a.ru_utime.tv_sec + b.ru_stime.tv_sec - a.ru_stime.tv_sec) * 1000 +
@@ -484,96 +346,96 @@ static void test_descriptors_short(void **state)
     assert_true(cpu_ms < 200);
     setrlimit(RLIMIT_NOFILE, &before);
     for (int i = 0; i < CLIENTS; i++) {
-        hear(fds[i], S("hello\r\n"));
+        toy_hear(fds[i], S("hello\r\n"));
         close(fds[i]);
     }
     close(first);
-    finish(&server);
+    toy_finish(&server);
 }
 
 /* The memory budget is used up: what would have to be kept is refused, in words. */
 static void test_budget(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
+    struct toy_server server;
+    toy_begin(&server, NULL);
     budget_set(600);
-    int fd = dial_port(server.port);
-    hear(fd, S("hello\r\n"));
-    say(fd, S("echo a\r\nunfinished"));
-    hear(fd, S("a\r\nend limit\r\n"));
+    int fd = toy_connect(server.port);
+    toy_hear(fd, S("hello\r\n"));
+    toy_say(fd, S("echo a\r\nunfinished"));
+    toy_hear(fd, S("a\r\nend limit\r\n"));
     close(fd);
     budget_set(LIMIT_MEMORY);
-    wait_until(is_empty, server.net);
-    finish(&server);
+    toy_wait(is_empty, server.net);
+    toy_finish(&server);
 }
 
 /* Shutdown: idle sessions are told, running jobs finish, a half-made answer is not cut. */
 static void test_shutdown(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int idle = dial_port(server.port), job = dial_port(server.port),
-        notice = dial_port(server.port);
-    hear(idle, S("hello\r\n"));
-    hear(notice, S("hello\r\n"));
-    hear(job, S("hello\r\n"));
-    say(notice, S("echo a\r\nidle\r\n"));
-    hear(notice, S("a\r\n"));
-    say(job, S("echo a\r\nsleep 200\r\n"));
-    hear(job, S("a\r\n"));
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int idle = toy_connect(server.port), job = toy_connect(server.port),
+        notice = toy_connect(server.port);
+    toy_hear(idle, S("hello\r\n"));
+    toy_hear(notice, S("hello\r\n"));
+    toy_hear(job, S("hello\r\n"));
+    toy_say(notice, S("echo a\r\nidle\r\n"));
+    toy_hear(notice, S("a\r\n"));
+    toy_say(job, S("echo a\r\nsleep 200\r\n"));
+    toy_hear(job, S("a\r\n"));
     int64_t start = clock_mono_ms();
     assert_true(net_stop(server.net, 5000));
     assert_true(clock_mono_ms() - start < 4500);
     server.net = NULL;
-    hear(idle, S("end shutdown\r\n"));
-    hear_end(idle);
-    hear(notice, S("end shutdown\r\n"));
-    hear_end(notice);
-    hear(job, S("job done\r\nend shutdown\r\n"));
-    hear_end(job);
-    finish(&server);
+    toy_hear(idle, S("end shutdown\r\n"));
+    toy_hear_end(idle);
+    toy_hear(notice, S("end shutdown\r\n"));
+    toy_hear_end(notice);
+    toy_hear(job, S("job done\r\nend shutdown\r\n"));
+    toy_hear_end(job);
+    toy_finish(&server);
 }
 
 /* Somebody who neither reads nor goes away does not hold up the end. */
 static void test_shutdown_is_bounded(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
-    int fd = dial_port(server.port);
-    say(fd, S("many 100000000\r\n"));
-    hear(fd, S("hello\r\n0\r\n"));
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port);
+    toy_say(fd, S("many 100000000\r\n"));
+    toy_hear(fd, S("hello\r\n0\r\n"));
     int64_t start = clock_mono_ms();
     assert_true(net_stop(server.net, 200));
     assert_true(clock_mono_ms() - start < 5000);
     server.net = NULL;
     close(fd);
-    finish(&server);
+    toy_finish(&server);
 }
 
 /* Sessions that block their thread (a store commit) do not block the others: threads are added. */
 static void test_threads_grow(void **state)
 {
     (void)state;
-    struct server server;
-    begin(&server, NULL);
+    struct toy_server server;
+    toy_begin(&server, NULL);
     enum { CLIENTS = 100 };
     int fds[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
-        fds[i] = dial_port(server.port);
-        hear(fds[i], S("hello\r\n"));
+        fds[i] = toy_connect(server.port);
+        toy_hear(fds[i], S("hello\r\n"));
     }
     int64_t start = clock_mono_ms();
     for (int i = 0; i < CLIENTS; i++)
-        say(fds[i], S("block 500\r\n"));
+        toy_say(fds[i], S("block 500\r\n"));
     for (int i = 0; i < CLIENTS; i++) {
-        hear(fds[i], S("blocked\r\n"));
+        toy_hear(fds[i], S("blocked\r\n"));
         close(fds[i]);
     }
     assert_true(clock_mono_ms() - start < 3000); /* one after another on 8 threads: 6,250 */
-    finish(&server);
+    toy_finish(&server);
 }
 
 static void test_bind_errors(void **state)

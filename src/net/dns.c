@@ -29,6 +29,8 @@ enum {
     DNS_UDP_SIZE = 1232, /* EDNS: fits any path without fragments */
     DNS_TRY_MS = 3000,   /* then ask again */
     DNS_LINKS = 8,       /* of a CNAME chain */
+    HEADER_TC = 0x02,    /* in byte 2 of a message (RFC 1035 4.1.1) */
+    HEADER_AD = 0x20,    /* in byte 3 (RFC 4035 3.1.6) */
 };
 
 static struct {
@@ -118,12 +120,11 @@ static int finish_query(unsigned char *query, int n, int size)
 {
     static const unsigned char opt[] = {
         0, 0, ns_t_opt, DNS_UDP_SIZE >> 8, DNS_UDP_SIZE & 0xff, 0, 0, 0, 0, 0, 0};
-    HEADER *header = (HEADER *)(void *)query;
-    header->ad = 1;
+    query[3] |= HEADER_AD;
     if (n + (int)sizeof(opt) > size)
         return n;
     memcpy(query + n, opt, sizeof(opt));
-    header->arcount = htons(1);
+    query[11] = 1; /* ARCOUNT */
     return n + (int)sizeof(opt);
 }
 
@@ -187,7 +188,7 @@ static size_t ask(struct resolver *r, const char *name, enum dns_type type, int6
     int got = res_nsend(&r->state, query, n, r->answer, DNS_PACKET);
     if (got < NS_HFIXEDSZ || got > DNS_PACKET)
         return 0;
-    if (((HEADER *)(void *)r->answer)->tc)
+    if (r->answer[2] & HEADER_TC)
         return ask_tcp(r, query, (size_t)n, deadline_ms);
     return (size_t)got;
 }

@@ -1,0 +1,322 @@
+/*
+ * Questions against a real name server (nsd on a free loopback port); skipped when it is not
+ * installed.  Plus the pure parts.
+ */
+#include "net/dns.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/test.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "net/dns_decode.h"
+
+#define NSD "/usr/sbin/nsd"
+
+struct name_server {
+    pid_t pid;
+    uint16_t port;
+    char dir[64];
+};
+
+static const char zone_head[] = "$ORIGIN north.test.\n"
+                                "$TTL 60\n"
+                                "@ SOA ns hostmaster 1 3600 600 86400 30\n"
+                                "@ NS ns\n"
+                                "ns A 127.0.0.1\n"
+                                "@ MX 20 Backup.north.test.\n"
+                                "@ MX 10 mail\n"
+                                "mail A 192.0.2.1\n"
+                                "mail A 192.0.2.2\n"
+                                "mail AAAA 2001:db8::1\n"
+                                "backup A 192.0.2.3\n"
+                                "alias CNAME alias2\n"
+                                "alias2 CNAME mail\n"
+                                "away CNAME mail.south.test.\n"
+                                "dangling CNAME nowhere\n"
+                                "loop1 CNAME loop2\n"
+                                "loop2 CNAME loop1\n"
+                                "null MX 0 .\n"
+                                "text TXT \"v=spf1 \" \"-all\"\n"
+                                "two TXT \"one\"\n"
+                                "two TXT \"two\"\n"
+                                "_25._tcp.mail TYPE52 \\# 3 030101\n"
+                                "short 0 A 192.0.2.9\n";
+static const char zone_south[] = "$ORIGIN south.test.\n$TTL 60\n"
+                                 "@ SOA ns.north.test. hostmaster 1 3600 600 86400 30\n"
+                                 "@ NS ns.north.test.\n"
+                                 "mail A 198.51.100.7\n";
+static const char zone_reverse[] = "$ORIGIN 2.0.192.in-addr.arpa.\n$TTL 60\n"
+                                   "@ SOA ns.north.test. hostmaster 1 3600 600 86400 30\n"
+                                   "@ NS ns.north.test.\n"
+                                   "1 PTR Mail.North.test.\n";
+
+static FILE *create(const struct name_server *s, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", s->dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    return f;
+}
+
+static void write_zone(const struct name_server *s, const char *name, const char *text)
+{
+    FILE *f = create(s, name);
+    fputs(text, f);
+    if (text == zone_head) /* 60 hosts of one name: more than fits into a UDP answer */
+        for (int i = 0; i < 120; i++)
+            fprintf(f, "large AAAA 2001:db8::%x\n", i + 1);
+    fclose(f);
+}
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t n = sizeof(at);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    getsockname(fd, (struct sockaddr *)&at, &n);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+static bool answers(void *unused)
+{
+    (void)unused;
+    struct arena a = {0};
+    struct dns_answer answer;
+    dns_query(&a, S("ns.north.test"), DNS_A, clock_mono_ms() + 1000, &answer);
+    arena_end(&a);
+    return answer.status == DNS_OK;
+}
+
+static int begin(void **state)
+{
+    static struct name_server s;
+    *state = NULL;
+    if (access(NSD, X_OK))
+        return 0;
+    snprintf(s.dir, sizeof(s.dir), "/tmp/yizhan-dns-XXXXXX");
+    assert_non_null(mkdtemp(s.dir));
+    s.port = free_port();
+    write_zone(&s, "north", zone_head);
+    write_zone(&s, "south", zone_south);
+    write_zone(&s, "reverse", zone_reverse);
+    FILE *f = create(&s, "nsd.conf");
+    fprintf(f,
+            "server:\n  ip-address: 127.0.0.1@%u\n  username: \"\"\n  zonesdir: \"%s\"\n"
+            "  chroot: \"\"\n  pidfile: \"%s/pid\"\n  xfrdfile: \"%s/xfrd\"\n  xfrdir: \"%s\"\n"
+            "  zonelistfile: \"%s/zonelist\"\n  server-count: 1\n  rrl-ratelimit: 0\n"
+            "  ipv4-edns-size: 1232\n  logfile: \"%s/log\"\nremote-control:\n"
+            "  control-enable: no\n"
+            "zone:\n  name: north.test\n  zonefile: north\n"
+            "zone:\n  name: south.test\n  zonefile: south\n"
+            "zone:\n  name: 2.0.192.in-addr.arpa\n  zonefile: reverse\n",
+            s.port, s.dir, s.dir, s.dir, s.dir, s.dir, s.dir);
+    fclose(f);
+    char config[128];
+    snprintf(config, sizeof(config), "%s/nsd.conf", s.dir);
+    s.pid = fork();
+    if (s.pid == 0) {
+        setpgid(0, 0);
+        execl(NSD, NSD, "-d", "-c", config, (char *)NULL);
+        _exit(127);
+    }
+    dns_configure(&(struct dns_options){.server = "127.0.0.1", .port = s.port});
+    int64_t end = clock_mono_ms() + 20000;
+    while (!answers(NULL) && clock_mono_ms() < end)
+        usleep(20000);
+    *state = &s;
+    return 0;
+}
+
+static int finish(void **state)
+{
+    static const char *const files[] = {"north", "south",    "reverse", "nsd.conf", "pid",
+                                        "xfrd",  "zonelist", "log",     "nsd.db"};
+    struct name_server *s = *state;
+    if (!s)
+        return 0;
+    kill(s->pid, SIGTERM);
+    waitpid(s->pid, NULL, 0);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
+        unlink(path);
+    }
+    rmdir(s->dir);
+    dns_configure(&(struct dns_options){.server = "127.0.0.1"}); /* empties the cache */
+    return 0;
+}
+
+static void need_server(void **state)
+{
+    if (!*state) {
+        print_message("no %s here: install nsd to run this test\n", NSD);
+        skip();
+    }
+}
+
+static void print_record(enum dns_type type, const struct dns_record *r, struct buf *out)
+{
+    char ip[46];
+    if (type == DNS_A || type == DNS_AAAA) {
+        inet_ntop(type == DNS_A ? AF_INET : AF_INET6, r->data.p, ip, sizeof(ip));
+        buf_printf(out, "%s", ip);
+    } else if (type == DNS_MX) {
+        buf_printf(out, "%u %.*s", r->preference, P(r->data));
+    } else if (type == DNS_TLSA) {
+        for (size_t i = 0; i < r->data.n; i++)
+            buf_printf(out, "%02x", (unsigned char)r->data.p[i]);
+    } else {
+        buf_printf(out, "%.*s", P(r->data));
+    }
+    buf_add_byte(out, ' ');
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return slice_cmp(((const struct dns_record *)a)->data, ((const struct dns_record *)b)->data);
+}
+
+static void test_answers(void **state)
+{
+    need_server(state);
+    static const struct {
+        const char *name;
+        enum dns_type type;
+        enum dns_status status;
+        const char *want, *canonical;
+    } rows[] = {
+        {"north.test", DNS_MX, DNS_OK, "20 backup.north.test 10 mail.north.test ", "north.test"},
+        {"NORTH.Test.", DNS_MX, DNS_OK, "20 backup.north.test 10 mail.north.test ", "north.test"},
+        {"mail.north.test", DNS_A, DNS_OK, "192.0.2.1 192.0.2.2 ", "mail.north.test"},
+        {"mail.north.test", DNS_AAAA, DNS_OK, "2001:db8::1 ", "mail.north.test"},
+        {"alias.north.test", DNS_A, DNS_OK, "192.0.2.1 192.0.2.2 ", "mail.north.test"},
+        {"alias.north.test", DNS_CNAME, DNS_OK, "alias2.north.test ", "alias.north.test"},
+        {"away.north.test", DNS_A, DNS_OK, "198.51.100.7 ", "mail.south.test"},
+        {"away.north.test", DNS_MX, DNS_NODATA, "", "mail.south.test"},
+        {"dangling.north.test", DNS_A, DNS_NXDOMAIN, "", "nowhere.north.test"},
+        {"loop1.north.test", DNS_A, DNS_TEMPFAIL, "", NULL},
+        {"null.north.test", DNS_MX, DNS_OK, "0 . ", "null.north.test"},
+        {"text.north.test", DNS_TXT, DNS_OK, "v=spf1 -all ", "text.north.test"},
+        {"two.north.test", DNS_TXT, DNS_OK, "one two ", "two.north.test"},
+        {"1.2.0.192.in-addr.arpa", DNS_PTR, DNS_OK, "mail.north.test ", NULL},
+        {"_25._tcp.mail.north.test", DNS_TLSA, DNS_OK, "030101 ", NULL},
+        {"nothing.north.test", DNS_A, DNS_NXDOMAIN, "", NULL},
+        {"text.north.test", DNS_A, DNS_NODATA, "", NULL},
+        {"elsewhere.example", DNS_A, DNS_TEMPFAIL, "", NULL}, /* nsd refuses what it has not */
+        {"a..b", DNS_A, DNS_NXDOMAIN, "", NULL},
+        {"with space.test", DNS_A, DNS_NXDOMAIN, "", NULL},
+    };
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t k = i / 2; /* each twice: asked, and from the cache */
+        struct arena a = {0};
+        struct buf text = {.max = 10000};
+        struct dns_answer answer;
+        dns_query(&a, slice_c(rows[k].name), rows[k].type, clock_mono_ms() + 5000, &answer);
+        if (answer.status != rows[k].status)
+            fail_msg("%s %d: status %d", rows[k].name, rows[k].type, answer.status);
+        if (rows[k].status == DNS_OK)
+            qsort(answer.records, answer.count, sizeof(*answer.records), by_text);
+        for (size_t r = 0; r < answer.count; r++)
+            print_record(rows[k].type, &answer.records[r], &text);
+        assert_slice(buf_slice(&text), slice_c(rows[k].want));
+        if (rows[k].canonical)
+            assert_slice(answer.canonical, slice_c(rows[k].canonical));
+        if (answer.status == DNS_OK)
+            assert_in_range(answer.ttl_s, 1, 60);
+        buf_end(&text);
+        arena_end(&a);
+    }
+}
+
+/* More than fits: TC, then TCP (RFC 7766 section 5). */
+static void test_truncated(void **state)
+{
+    need_server(state);
+    struct arena a = {0};
+    struct dns_answer answer;
+    dns_query(&a, S("large.north.test"), DNS_AAAA, clock_mono_ms() + 5000, &answer);
+    assert_int_equal(answer.status, DNS_OK);
+    assert_int_equal(answer.count, 120);
+    arena_end(&a);
+}
+
+/* After the server is gone: what is cached still answers, the rest fails in time. */
+static void test_no_server(void **state)
+{
+    need_server(state);
+    struct name_server *s = *state;
+    struct arena a = {0};
+    struct dns_answer answer;
+    dns_query(&a, S("mail.north.test"), DNS_A, clock_mono_ms() + 5000, &answer);
+    kill(s->pid, SIGTERM);
+    waitpid(s->pid, NULL, 0);
+    s->pid = fork();
+    if (s->pid == 0)
+        _exit(0);
+    dns_query(&a, S("mail.north.test"), DNS_A, clock_mono_ms() + 5000, &answer);
+    assert_int_equal(answer.status, DNS_OK);
+    int64_t start = clock_mono_ms();
+    dns_query(&a, S("other.north.test"), DNS_A, start + 5000, &answer);
+    assert_int_equal(answer.status, DNS_TEMPFAIL);
+    assert_true(clock_mono_ms() - start < 6500);
+    arena_end(&a);
+}
+
+/* A server that never answers: the deadline holds. */
+static void test_silent_server(void **state)
+{
+    (void)state;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t n = sizeof(at);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    getsockname(fd, (struct sockaddr *)&at, &n);
+    dns_configure(&(struct dns_options){.server = "127.0.0.1", .port = ntohs(at.sin_port)});
+    struct arena a = {0};
+    struct dns_answer answer;
+    int64_t start = clock_mono_ms();
+    dns_query(&a, S("mail.north.test"), DNS_A, start + 1000, &answer);
+    assert_int_equal(answer.status, DNS_TEMPFAIL);
+    assert_in_range(clock_mono_ms() - start, 500, 3000);
+    close(fd);
+    arena_end(&a);
+}
+
+static void test_reverse_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *want;
+    } rows[] = {
+        {"192.0.2.1", "1.2.0.192.in-addr.arpa"},
+        {"2001:db8::1", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"},
+        {"north.test", ""},
+        {"", ""},
+    };
+    struct arena a = {0};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_slice(dns_reverse_name(&a, slice_c(rows[i].in)), slice_c(rows[i].want));
+    arena_end(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),      cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_no_server),    cmocka_unit_test(test_silent_server),
+        cmocka_unit_test(test_reverse_name),
+    };
+    return cmocka_run_group_tests(tests, begin, finish);
+}
