@@ -21,7 +21,10 @@
 #include "net/peer.h"
 #include "base/banned.h"
 
-enum { KEEP_OUT = 1024 /* an idle connection keeps no more of its out buffer */ };
+enum {
+    KEEP_OUT = 1024, /* an idle connection keeps no more of its out buffer */
+    BULK = 1024,     /* who sends so much at once sends a message, not a command */
+};
 
 enum step {
     STEP_AGAIN, /* something happened: look again */
@@ -138,6 +141,10 @@ static enum step read_some(struct conn *c, struct worker *w, int64_t until)
     slice in = {w->bytes, (size_t)n};
     if (!kept)
         in = slice_skip(in, feed(c, in, until));
+    /* In the middle of a message no reply carries the acknowledgement that a peer with Nagle's
+     * algorithm waits for before it sends the rest. */
+    if (c->dry && n >= BULK && reads(c->session) && all_sent(c))
+        stream_acknowledge(&c->stream);
     c->in.max = in_max(c);
     if (in.n && c->session->want != SESSION_CLOSE) {
         c->chewed = c->chewed && !kept;

@@ -2,6 +2,8 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,6 +87,11 @@ int stream_handshake(struct stream *s)
         return 1;
     int answer = tls_answer(s, done);
     return answer == STREAM_END ? STREAM_FAILED : answer;
+}
+
+void stream_acknowledge(const struct stream *s)
+{
+    setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
 }
 
 bool stream_pending(const struct stream *s)

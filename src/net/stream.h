@@ -31,6 +31,8 @@ ssize_t stream_write(struct stream *s, slice bytes);
 void stream_secure(struct stream *s, SSL *ssl);
 /* 1 when done, else as above but STREAM_END. */
 int stream_handshake(struct stream *s);
+/* Acknowledges what was read now rather than 40 ms later. */
+void stream_acknowledge(const struct stream *s);
 /* Bytes wait inside TLS, where poll and epoll do not see them. */
 bool stream_pending(const struct stream *s);
 /* Says that nothing more will be sent. */
