@@ -100,16 +100,24 @@ slice cte_decode(struct arena *a, enum cte e, slice body, bool *damaged)
     return body;
 }
 
-/* ASCII lines no relay would touch: none long, no bare CR, no NUL, nothing guarded by qp.c. */
+static bool has_control(slice line)
+{
+    for (size_t i = 0; i < line.n; i++)
+        if (((unsigned char)line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
+/* ASCII lines no relay would touch: none long, no controls, nothing guarded by qp.c. */
 static bool survives_as_it_is(slice text)
 {
     slice rest = text, line;
-    if (!slice_is_ascii(text) || slice_find(text, 0) >= 0)
+    if (!slice_is_ascii(text))
         return false;
     while (slice_next(&rest, '\n', &line)) {
         if (slice_ends(line, S("\r")))
             line.n--;
-        if (line.n > LINE_WANTED || slice_find(line, '\r') >= 0 || slice_ends(line, S(" ")) ||
+        if (line.n > LINE_WANTED || has_control(line) || slice_ends(line, S(" ")) ||
             slice_ends(line, S("\t")) || slice_starts(line, S("From ")) || slice_eq(line, S(".")))
             return false;
     }
