@@ -55,12 +55,13 @@ static bool hello(struct smtp_client *c, struct arena *a, struct smtp_reply *r)
     if (!client_hear_lines(c, a, WAIT_COMMAND_MS, r))
         return false;
     read_offers(c, r->code == 250 ? r->text : S(""));
+    reply_join(r, a);
     if (r->code >= 500 && r->code <= 504) {
         client_say(c, "HELO %.*s", P(c->helo));
         if (!client_hear(c, a, WAIT_COMMAND_MS, r))
             return false;
     }
-    log_step(c->who, "handshake", "we are %.*s; %d %.*s", P(c->helo), r->code, P(r->text));
+    log_step(c->who, "handshake", "EHLO %.*s: %d %.*s", P(c->helo), r->code, P(r->text));
     return r->code / 100 == 2;
 }
 

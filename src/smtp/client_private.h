@@ -59,6 +59,8 @@ bool client_hear(struct smtp_client *c, struct arena *a, int64_t wait_ms, struct
 /* The same with the lines of the text joined by "\n" (EHLO). */
 bool client_hear_lines(struct smtp_client *c, struct arena *a, int64_t wait_ms,
                        struct smtp_reply *r);
+/* The text for people: its lines joined by spaces, nothing but what can be printed. */
+void reply_join(struct smtp_reply *r, struct arena *a);
 /* The connection is of no use any more; why is kept for the replies that will never come. */
 void client_lose(struct smtp_client *c, const char *why);
 

@@ -29,8 +29,7 @@ bool client_say(struct smtp_client *c, const char *format, ...)
     return c->alive;
 }
 
-/* One line of the text for people: the lines joined by spaces, nothing but what can be printed. */
-static void join(struct smtp_reply *r, struct arena *a)
+void reply_join(struct smtp_reply *r, struct arena *a)
 {
     char *p = arena_alloc(a, r->text.n + 1);
     for (size_t i = 0; i < r->text.n; i++) {
@@ -71,6 +70,6 @@ bool client_hear_lines(struct smtp_client *c, struct arena *a, int64_t wait_ms,
 bool client_hear(struct smtp_client *c, struct arena *a, int64_t wait_ms, struct smtp_reply *r)
 {
     bool heard = client_hear_lines(c, a, wait_ms, r);
-    join(r, a);
+    reply_join(r, a);
     return heard;
 }

@@ -23,20 +23,23 @@ int smtp_cmd_ehlo(struct smtp_session *s, slice arg)
 {
     if (!greet(s, arg, true))
         return smtp_reply(s, "501 5.5.4 Syntax: EHLO domain or address literal");
-    struct buf b = {.max = 4 * LIMIT_SMTP_REPLY};
+    struct buf lines = {.max = 4 * LIMIT_SMTP_REPLY}, words = lines;
     unsigned offered = smtp_offered(s);
     for (unsigned e = EXT_NONE + 1; e < EXT_LAST; e++) {
         const struct smtp_extension_row *row = &smtp_extension_table[e];
         if (!(offered & 1U << e))
             continue;
-        buf_printf(&b, "\n%.*s", P(row->keyword));
+        buf_printf(&words, " %.*s", P(row->keyword));
+        buf_printf(&lines, "\n%.*s", P(row->keyword));
         if (row->print)
-            row->print(s, &b);
+            row->print(s, &lines);
     }
-    slice lines = buf_slice(&b);
-    int code = smtp_reply(s, "250 %.*s greets %s%.*s", P(s->options->hostname), s->helo, P(lines));
-    log_step(s->base.who, "handshake", "EHLO %s; we offer %.*s", s->helo, P(slice_skip(lines, 1)));
-    buf_end(&b);
+    int code = smtp_reply(s, "250 %.*s greets %s%.*s", P(s->options->hostname), s->helo,
+                          P(buf_slice(&lines)));
+    log_step(s->base.who, "handshake", "EHLO %s; we say %d and offer%.*s", s->helo, code,
+             P(buf_slice(&words)));
+    buf_end(&lines);
+    buf_end(&words);
     return code;
 }
 
@@ -44,6 +47,6 @@ int smtp_cmd_helo(struct smtp_session *s, slice arg)
 {
     if (!greet(s, arg, false))
         return smtp_reply(s, "501 5.5.4 Syntax: HELO domain");
-    log_step(s->base.who, "handshake", "HELO %s", s->helo);
+    log_step(s->base.who, "handshake", "HELO %s; we say 250", s->helo);
     return smtp_reply(s, "250 %.*s greets %s", P(s->options->hostname), s->helo);
 }

@@ -262,8 +262,7 @@ static void server_start(struct session *base)
     struct smtp_session *s = of(base);
     smtp_reply(s, "220 %.*s ESMTP Yizhan", P(s->options->hostname));
     smtp_enter(s, STATE_START);
-    log_step(base->who, "handshake", "connected%s%s, we say 220 %.*s",
-             base->peer.tls ? " under " : "", base->peer.tls_version, P(s->options->hostname));
+    log_step(base->who, "handshake", "we greet: 220 %.*s ESMTP", P(s->options->hostname));
 }
 
 static size_t server_feed(struct session *base, slice in)
@@ -303,7 +302,6 @@ static void server_tls_started(struct session *base)
     s->login = S("");
     s->account = 0;
     smtp_reset(s);
-    log_step(base->who, "TLS", "encrypted: %s %s", base->peer.tls_version, base->peer.tls_cipher);
 }
 
 static void server_expire(struct session *base, enum session_end why)
