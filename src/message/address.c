@@ -197,6 +197,7 @@ struct item {
     slice at;      /* its "@" */
     bool words;    /* more words came behind the bare address */
     bool dot;      /* the run ends in a dot */
+    bool behind;   /* an address in angles came before, and no comma */
     bool dot_space;
 };
 
@@ -261,6 +262,10 @@ static void item_end(struct reader *r)
                            : S("");
         x->name = item_name(r, before);
         r->out->damaged |= before.n || it->words;
+    } else if (it->phrase.n && it->behind) { /* "<a@b> Name" */
+        struct address *x = &r->out->list[r->out->count - 1];
+        x->name = x->name.n ? x->name : clean(r->arena, it->phrase, true);
+        r->out->damaged = true;
     } else if (it->phrase.n) {
         struct address *x = add(r, ADDRESS_MAILBOX);
         r->out->damaged = true;
@@ -412,7 +417,7 @@ static void item_angle(struct reader *r)
         advance(r);
     }
     x->name = item_name(r, r->item.phrase);
-    r->item = (struct item){0};
+    r->item = (struct item){.behind = true};
 }
 
 /* "Name:" opens a group; elsewhere the colon is a word like others ("http://…"). */
@@ -570,8 +575,9 @@ static size_t quoted_local(slice text)
     for (size_t i = 1; i < text.n; i++) {
         if (text.p[i] == '"')
             return i + 1;
-        i += text.p[i] == '\\';
-        if (i >= text.n || (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
+        if (text.p[i] == '\\' && (++i >= text.n || (unsigned char)text.p[i] >= 0x80))
+            return 0;
+        if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
             return 0;
     }
     return 0;
@@ -608,7 +614,7 @@ static bool is_ipv6(slice s)
         while (n < s.n && ascii_unhex(s.p[n]) >= 0)
             n++;
         if (n < s.n && s.p[n] == '.')
-            return is_ipv4(s) && (gap ? groups <= 4 : groups == 6);
+            return is_ipv4(s) && (gap ? groups <= 5 : groups == 6);
         if (n == 0 || n > 4)
             return false;
         groups++;
@@ -621,34 +627,22 @@ static bool is_ipv6(slice s)
             return false;
         }
     }
-    return gap ? groups <= 6 : groups == 8;
+    return gap ? groups <= 7 : groups == 8;
 }
 
-/* "[192.0.2.1]", "[IPv6:2001:db8::1]", "[tag:text]" (RFC 5321 4.1.3). */
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 4.1.3; no other tag was ever registered). */
 static bool is_literal(slice text)
 {
     if (text.n < 3 || text.p[0] != '[' || text.p[text.n - 1] != ']')
         return false;
     slice s = slice_sub(text, 1, text.n - 1);
-    if (slice_eat_icase(&s, S("IPv6:")))
-        return is_ipv6(s);
-    if (is_ipv4(s))
-        return true;
-    size_t tag = 0;
-    while (tag < s.n && (ascii_is_alnum(s.p[tag]) || s.p[tag] == '-'))
-        tag++;
-    if (!tag || s.p[tag - 1] == '-' || tag + 1 >= s.n || s.p[tag] != ':')
-        return false;
-    for (size_t i = tag + 1; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] > '~' || (s.p[i] >= '[' && s.p[i] <= ']'))
-            return false;
-    return true;
+    return slice_eat_icase(&s, S("IPv6:")) ? is_ipv6(s) : is_ipv4(s);
 }
 
 bool address_is_mailbox(slice text, slice *local, slice *domain)
 {
     ptrdiff_t at;
-    if (!text.n || !slice_is_utf8(text))
+    if (!text.n || text.n > LIMIT_PATH - 2 || !slice_is_utf8(text)) /* 2: the brackets */
         return false;
     if (text.p[0] == '"') {
         at = (ptrdiff_t)quoted_local(text);

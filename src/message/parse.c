@@ -15,7 +15,7 @@
 
 #include "base/banned.h"
 
-enum { BOUNDARY_MAX = 8192, TABLE = 256, NONE = 0xffff, STACK = LIMIT_MIME_DEPTH + 2 };
+enum { BOUNDARY_MAX = 8192, LONGEST_LINE = 1000, TABLE = 256, NONE = 0xffff, STACK = LIMIT_MIME_DEPTH + 2 };
 
 struct open_part {
     uint32_t part;
@@ -119,7 +119,6 @@ static uint32_t scan_defects(const struct header_scan *s, slice header)
     d |= s->bad_line ? DEFECT_BAD_FIELD : 0;
     d |= s->no_empty_line ? DEFECT_NO_EMPTY_LINE : 0;
     d |= s->too_long ? DEFECT_LONG_HEADER : 0;
-    d |= s->bare_lf ? DEFECT_BARE_LF : 0;
     d |= s->bare_cr ? DEFECT_BARE_CR : 0;
     d |= s->mbox_from ? DEFECT_MBOX_FROM : 0;
     d |= slice_find(header, '\0') >= 0 ? DEFECT_NUL : 0;
@@ -245,6 +244,7 @@ static struct mime_part *add_part(struct walk *w, uint32_t elder)
     bool digest = false;
     p->body = w->at + n;
     p->defects |= scan_defects(&scan, header);
+    m->parts[0].defects |= scan.bare_lf ? DEFECT_BARE_LF : 0; /* said once, of the whole */
     w->at += n;
     w->lines += scan.lines;
     read_kind(w, p, header, &boundary, &digest);
@@ -299,17 +299,6 @@ static void delimiter(struct walk *w, uint16_t level, bool closing, size_t line)
     }
 }
 
-/* Notes what a body line looks like; end is its line end. */
-static uint32_t line_defects(const char *line, const char *lf)
-{
-    uint32_t d = 0;
-    if (lf == line || lf[-1] != '\r')
-        d = DEFECT_BARE_LF;
-    if (lf - line > 999)
-        d |= DEFECT_LONG_LINE;
-    return d;
-}
-
 static void walk_lines(struct walk *w)
 {
     slice message = w->m->message;
@@ -326,7 +315,10 @@ static void walk_lines(struct walk *w)
             delimiter(w, level, closing, n);
             continue;
         }
-        top(w)->defects |= lf ? line_defects(line, lf) : n > 998 ? DEFECT_LONG_LINE : 0;
+        if (lf && (lf == line || lf[-1] != '\r'))
+            w->m->parts[0].defects |= DEFECT_BARE_LF;
+        if (n > LONGEST_LINE)
+            top(w)->defects |= DEFECT_LONG_LINE;
         w->lines += lf != NULL;
         w->at += n;
     }

@@ -107,9 +107,15 @@ bool received_parse(slice value, struct received *out)
                 out->tcp = slice_sub(word, 1, word.n - 1);
             if (in_from && !out->ip.n)
                 out->ip = find_ip(word);
-        } else if (clause && next_word(&rest, &comments, &word)) {
-            *clause = clause == &out->id || clause == &out->for_ ? without_brackets(word) : word;
+        } else if (clause) {
+            slice before = rest;
             in_from = clause == &out->from;
+            if (!next_word(&rest, &comments, &word) || word.p[0] == '(')
+                rest = before; /* only a comment stands there */
+            else
+                *clause = without_brackets(word);
+        } else if (in_from && !out->ip.n && word.p[0] == '[') { /* "from x [192.0.2.1]" */
+            out->ip = find_ip(word);
         }
     }
     if (!out->ip.n)

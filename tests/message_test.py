@@ -1,0 +1,272 @@
+"""
+The message parser against other people's mail and readers: the vector sets in ../shared/vectors (each
+difference explained by one line of message/differences.txt, none silently) and Python's email package
+on generated mail.  YIZHAN_SEED and YIZHAN_COUNT choose other mail than the default.
+"""
+import email
+import email.policy
+import glob
+import hashlib
+import json
+import os
+import re
+import sys
+import unittest
+import xml.etree.ElementTree
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "message"))
+import generate  # noqa: E402
+import view  # noqa: E402
+
+DIFFERENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "message", "differences.txt")
+
+
+def hashes(raw):
+    """A body's hash with its line ends as they are, as LF and as CRLF."""
+    lf = raw.replace(b"\r\n", b"\n")
+    return {hashlib.sha256(b).hexdigest() for b in (raw, lf, lf.replace(b"\n", b"\r\n"))}
+
+
+def known_differences():
+    """{(case, what): reason} of the lines "case | what | reason"."""
+    known = {}
+    with open(DIFFERENCES, encoding="utf-8") as f:
+        for line in f:
+            if line.strip() and not line.startswith("#"):
+                case, what, reason = (x.strip() for x in line.split("|", 2))
+                known[case, what] = reason
+    return known
+
+
+class Differences:
+    """Collects what differs in a set; every difference must be known, and every known one be there."""
+
+    def __init__(self, test, prefix):
+        self.test, self.prefix, self.found, self.count = test, prefix, {}, 0
+
+    def check(self, case, what, got, want):
+        self.count += 1
+        if got != want:
+            self.found[f"{self.prefix}/{case}", what] = f"got {got!r}, they say {want!r}"
+
+    def end(self):
+        known = {key for key in known_differences() if key[0].startswith(self.prefix + "/")}
+        self.test.assertTrue(self.count, "nothing was compared")
+        new = [f"{' | '.join(key)}: {self.found[key]}"[:1000] for key in sorted(set(self.found) - known)]
+        gone = [" | ".join(key) for key in sorted(known - set(self.found))]
+        print(f"{self.prefix}: {self.count} comparisons, {len(self.found)} known differences")
+        self.test.assertEqual((new, gone), ([], []), "(differences not explained, explanations not needed)")
+
+
+def addresses(header):
+    return [(a.display_name, a.addr_spec) for a in header.addresses] if header is not None else []
+
+
+def squeezed(pairs):
+    """Names without white space: Python puts some between adjacent encoded words of a name."""
+    return [("".join(name.split()), spec) for name, spec in pairs]
+
+
+def python_leaves(message):
+    """(type, body) of all parts; those Python makes of a report's text count as the one part they are."""
+    kind = message.get_content_type()
+    if message.is_multipart() and kind not in ("message/delivery-status", "message/external-body"):
+        return [leaf for part in message.get_payload() for leaf in python_leaves(part)]
+    if message.is_multipart():
+        return [(kind, None)]
+    if message.get_content_maintype() == "multipart":  # without parts: we read it as text
+        kind = "text/plain"
+    return [(kind, message.get_payload(decode=True) or b"")]
+
+
+def our_people(message, key):
+    return [(a["name"], a["email"]) for a in message[key]]
+
+
+@unittest.skipUnless(os.path.isdir(view.VECTORS), "../shared/vectors is not here")
+class MessageVectors(unittest.TestCase):
+    maxDiff = None
+
+    def path(self, *parts):
+        return os.path.join(view.VECTORS, *parts)
+
+    def test_mime4j(self):
+        d = Differences(self, "mime4j-testmsgs")
+        base = self.path("mime4j-testmsgs", "resources")
+        paths = sorted(glob.glob(base + "/*/*.msg"))
+        for path, ours in zip(paths, view.view_files(paths)):
+            case = os.path.basename(path)
+            with open(path[:-4] + "_decoded.xml", "rb") as f:
+                names = re.findall(r'<(?:text|binary)-body name="([^"]+)"', f.read().decode("latin-1"))
+            leaves = view.leaves(ours)
+            d.check(case, "parts", len(leaves), len(names))
+            for name, leaf in zip(names, leaves) if len(names) == len(leaves) else []:
+                with open(os.path.join(os.path.dirname(path), name), "rb") as f:
+                    d.check(case, f"body {leaf['part']}", leaf["sha256"] in hashes(f.read()), True)
+        d.end()
+
+    def python_set(self, prefix, pattern):
+        d = Differences(self, prefix)
+        paths = sorted(p for p in glob.glob(self.path(prefix, pattern), recursive=True) if os.path.isfile(p))
+        for path, ours in zip(paths, view.view_files(paths)):
+            case = os.path.basename(path)
+            with open(path, "rb") as f:
+                theirs = email.message_from_bytes(f.read(), policy=email.policy.default)
+            leaves, want = view.leaves(ours), python_leaves(theirs)
+            d.check(case, "types", [p["type"] for p in leaves], [kind for kind, _ in want])
+            for leaf, (_, body) in zip(leaves, want) if len(leaves) == len(want) else []:
+                if body is not None:
+                    d.check(case, f"body {leaf['part']}", leaf["sha256"] in hashes(body), True)
+            d.check(case, "subject", ours["subject"], str(theirs["subject"] or "").strip())
+            for key in ("from", "to", "cc"):
+                got, say = squeezed(our_people(ours, key)), squeezed(addresses(theirs[key]))
+                if len(got) == len(say):  # a name in a comment, which Python leaves out
+                    got = [("", g[1]) if not s[0] and "(" in str(theirs[key]) else g for g, s in zip(got, say)]
+                d.check(case, key, got, say)
+            date = theirs["date"].datetime if theirs["date"] is not None else None
+            if date is not None:
+                d.check(case, "date", ours["date"], date.isoformat() + ("" if date.tzinfo else "+00:00"))
+        d.end()
+
+    def test_mikel_mail(self):
+        self.python_set("mikel-mail", "fixtures/**/*.eml")
+
+    def test_python_email(self):
+        self.python_set("python-email", "data/msg_*.txt")
+
+    def test_postal_mime(self):
+        self.python_set("postal-mime-fixtures", "fixtures/*.eml")
+
+    def load(self, name):
+        with open(self.path("mail-parser-eml", name), encoding="utf-8") as f:
+            return json.load(f)
+
+    def fields_as_mail(self, name, field):
+        """Cases of one field, each put into a message; (number, our view, what they expect)."""
+        cases = self.load(name)
+        made = [f"{field}: {c['header']}".encode("utf-8", "surrogateescape") + b"\n\n" for c in cases]
+        return [(i, ours, c["expected"]) for i, (ours, c) in enumerate(zip(view.view(made), cases))]
+
+    def test_dates(self):
+        d = Differences(self, "mail-parser-eml/date")
+        for i, ours, want in self.fields_as_mail("date.json", "Date"):
+            say = want and "%04d-%02d-%02dT%02d:%02d:%02d%s%02d:%02d" % (
+                want["year"], want["month"], want["day"], want["hour"], want["minute"], want["second"],
+                "-" if want["tz_before_gmt"] else "+", want["tz_hour"], want["tz_minute"])
+            d.check(str(i), "date", ours["date"], say)
+        d.end()
+
+    def test_ids(self):
+        d = Differences(self, "mail-parser-eml/id")
+        for i, ours, want in self.fields_as_mail("id.json", "Message-ID"):
+            d.check(str(i), "ids", ours["messageId"], want or [])
+        d.end()
+
+    def test_unstructured(self):
+        d = Differences(self, "mail-parser-eml/unstructured")
+        for i, ours, want in self.fields_as_mail("unstructured.json", "Subject"):
+            d.check(str(i), "text", ours["subject"].split(), (want or "").split())  # they fold spaces into one
+        d.end()
+
+    def test_addresses(self):
+        d = Differences(self, "mail-parser-eml/address")
+        for i, ours, want in self.fields_as_mail("address.json", "To"):
+            members = (want or {}).get("List") or [a for g in (want or {}).get("Group", []) for a in g["addresses"]]
+            d.check(str(i), "addresses", our_people(ours, "to"),
+                    [(a["name"] or "", a["address"] or "") for a in members])
+        d.end()
+
+    def test_content_types(self):
+        d = Differences(self, "mail-parser-eml/content_type")
+        cases = [c for c in self.load("content_type.json") if "\0" not in c["header"]]
+        for i, (got, c) in enumerate(zip(view.fields("type", [c["header"] for c in cases]), cases)):
+            want = c["expected"] or {"c_type": "", "c_subtype": None, "attributes": None}
+            say = want["c_type"] + ("/" + want["c_subtype"] if want.get("c_subtype") else "")
+            d.check(str(i), "type", got["value"], say.lower())
+            attributes = {k.lower().rstrip("*"): v for k, v in want.get("attributes") or []}
+            d.check(str(i), "parameters", {k[6:]: v for k, v in got.items() if k.startswith("param:")}, attributes)
+        d.end()
+
+    def test_received(self):
+        d = Differences(self, "mail-parser-eml/received")
+        cases = self.load("received.json")
+        for i, (got, c) in enumerate(zip(view.fields("received", [c["header"] for c in cases]), cases)):
+            want = c["expected"] or {}
+            for key, theirs in (("from", "from"), ("by", "by"), ("ip", "from_ip"), ("id", "id"), ("for", "for_")):
+                say = want.get(theirs) or ""
+                say = next(iter(say.values())) if isinstance(say, dict) else say
+                if say:  # they leave out what they do not know
+                    d.check(str(i), key, got[key].strip("[]"), say)
+        d.end()
+
+    def test_messages(self):
+        """Whole messages, bodies by their offsets; message/rfc822 is a tree of its own there."""
+        d = Differences(self, "mail-parser-eml/eml")
+        for path in sorted(glob.glob(self.path("mail-parser-eml", "eml", "rfc", "*.eml"))):
+            with open(path, "rb") as f:
+                lf = f.read()
+            for suffix, raw in ((".json", lf), (".crlf.json", lf.replace(b"\n", b"\r\n"))):
+                with open(path[:-4] + suffix, encoding="utf-8") as f:
+                    theirs = json.load(f)
+                say = []
+
+                def walk(message, say=say):
+                    for part in message["parts"]:
+                        if "Message" in part["body"]:
+                            walk(part["body"]["Message"])
+                        elif "Multipart" not in part["body"]:
+                            say.append((part["offset_body"], part["offset_end"]))
+
+                walk(theirs)
+                got = [(p["offset"], p["offset"] + p["length"]) for p in view.leaves(view.view([raw])[0])]
+                d.check(os.path.basename(path)[:-4] + suffix, "offsets", got, say)
+        d.end()
+
+    def test_isemail(self):
+        d = Differences(self, "isemail")
+        for name in ("tests.xml", "tests-original.xml"):
+            cases = []
+            for t in xml.etree.ElementTree.parse(self.path("isemail", name)).getroot().iter("test"):
+                address = "".join(chr(ord(c) - 0x2400) if 0x2400 <= ord(c) < 0x2421 else c
+                                  for c in t.findtext("address") or "")
+                category = t.findtext("category") or ""
+                if "\0" not in address:
+                    cases.append((t.get("id"), address, category))
+            for (number, address, category), got in zip(cases, view.fields("mailbox", [c[1] for c in cases])):
+                accept = category in ("ISEMAIL_VALID_CATEGORY", "ISEMAIL_DNSWARN", "ISEMAIL_RFC5321")
+                d.check(f"{name}-{number}", "accepts", got["valid"], accept)
+        d.end()
+
+
+class MessageOracle(unittest.TestCase):
+    """Generated mail: Python's email package and we read the same."""
+    maxDiff = None
+
+    def compare(self, made, ours):
+        theirs = email.message_from_bytes(made, policy=email.policy.default)
+        plain, html = theirs.get_body(("plain",)), theirs.get_body(("html",))
+        leaves = [(kind, hashlib.sha256(body).hexdigest()) for kind, body in python_leaves(theirs)]
+        names = [p.get_filename() or "" for p in theirs.walk() if not p.is_multipart()]
+        want = {"subject": str(theirs["subject"]), "date": theirs["date"].datetime.isoformat(),
+                "from": squeezed(addresses(theirs["from"])), "to": squeezed(addresses(theirs["to"])),
+                "cc": squeezed(addresses(theirs["cc"])), "leaves": leaves, "names": names,
+                "text": plain.get_content().replace("\r\n", "\n"),
+                "html": html.get_content().replace("\r\n", "\n") if html else ""}
+        got = {key: ours[key] for key in ("subject", "date", "text", "html")}
+        got.update({key: squeezed(our_people(ours, key)) for key in ("from", "to", "cc")})
+        got["leaves"] = [(p["type"], p["sha256"]) for p in view.leaves(ours)]
+        got["names"] = [p["name"] for p in view.leaves(ours)]
+        self.assertEqual(got, want)
+        self.assertEqual([x for x in ours["defects"] if x["code"] != "bare-lf"], [])
+
+    def test_python_reads_the_same(self):
+        seed, count = os.environ.get("YIZHAN_SEED", "1"), int(os.environ.get("YIZHAN_COUNT", "400"))
+        print(f"seed {seed}, {count} messages")
+        made = generate.messages(seed, count)
+        for i, (message, ours) in enumerate(zip(made, view.view(made))):
+            with self.subTest(seed=seed, number=i):
+                self.compare(message, ours)
+
+
+if __name__ == "__main__":
+    unittest.main()
