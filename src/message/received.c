@@ -44,6 +44,8 @@ static slice find_ip(slice text)
         size_t from = i, colons = 0, dots = 0;
         while (i < text.n &&
                (ascii_unhex(text.p[i]) >= 0 || text.p[i] == '.' || text.p[i] == ':')) {
+            if (text.p[i] == ':' && dots == 3) /* a port stands behind it */
+                break;
             colons += text.p[i] == ':';
             dots += text.p[i] == '.';
             i++;
