@@ -103,10 +103,16 @@ static size_t feed(struct conn *c, slice in, int64_t until)
     return from - in.n;
 }
 
+/* Input is left that the session has not seen yet, and it may see it now. */
+static bool feedable(const struct conn *c)
+{
+    return buf_length(&c->in) && !c->chewed && reads(c->session) && !congested(c);
+}
+
 /* Feeds what was left; true when some of it went. */
 static bool feed_rest(struct conn *c, int64_t until)
 {
-    if (!buf_length(&c->in) || c->chewed || !reads(c->session) || congested(c))
+    if (!feedable(c))
         return false;
     size_t n = feed(c, buf_slice(&c->in), until);
     if (buf_length(&c->in)) /* expire() empties it */
@@ -280,6 +286,8 @@ static enum step act(struct conn *c, struct worker *w, int64_t until)
     }
     if (congested(c))
         return STEP_PARK;
+    if (feedable(c)) /* it was not, before the output went */
+        return STEP_AGAIN;
     if (c->stopping) {
         expire(c, END_SHUTDOWN);
         return STEP_AGAIN;
