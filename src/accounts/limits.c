@@ -42,16 +42,13 @@ struct table {
 };
 
 struct limits {
-    struct arena arena;
     pthread_mutex_t lock;
     struct table pairs, places;
 };
 
 struct limits *limits_new(void)
 {
-    struct arena arena = {0};
-    struct limits *l = arena_new(&arena, struct limits);
-    l->arena = arena;
+    struct limits *l = mem_alloc(sizeof(*l)); /* zero pages: memory comes with use */
     pthread_mutex_init(&l->lock, NULL);
     return l;
 }
@@ -60,9 +57,8 @@ void limits_end(struct limits *l)
 {
     if (!l)
         return;
-    struct arena arena = l->arena;
     pthread_mutex_destroy(&l->lock);
-    arena_end(&arena);
+    mem_free(l);
 }
 
 /* ---- rows ---- */

@@ -19,7 +19,6 @@ struct remembered {
 };
 
 struct remember {
-    struct arena arena;
     pthread_mutex_t lock;
     uint64_t epoch; /* counts changes of credentials */
     unsigned char key[MAC];
@@ -28,9 +27,7 @@ struct remember {
 
 struct remember *remember_new(void)
 {
-    struct arena arena = {0};
-    struct remember *r = arena_new(&arena, struct remember);
-    r->arena = arena;
+    struct remember *r = mem_alloc(sizeof(*r)); /* zero pages: memory comes with use */
     pthread_mutex_init(&r->lock, NULL);
     rand_bytes(r->key, sizeof(r->key));
     return r;
@@ -40,10 +37,9 @@ void remember_end(struct remember *r)
 {
     if (!r)
         return;
-    struct arena arena = r->arena;
     pthread_mutex_destroy(&r->lock);
     OPENSSL_cleanse(r, sizeof(*r));
-    arena_end(&arena);
+    mem_free(r);
 }
 
 static void mac_of(const struct remember *r, int64_t account, slice password,

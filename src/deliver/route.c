@@ -42,12 +42,21 @@ static bool catch (struct deliver *d, struct db *db, struct arena *a, slice addr
     return true;
 }
 
+/* RFC 5321 4.5.1: postmaster@ our host name, whether or not that is a domain of ours. */
+static bool is_own_postmaster(const struct deliver *d, slice address)
+{
+    return slice_eat_icase(&address, S("postmaster@")) &&
+           slice_eq_icase(address, d->options.hostname);
+}
+
 enum route_kind route_find(struct deliver *d, struct db *db, struct arena *a, slice address,
                            struct target **targets, size_t *count)
 {
     struct directory_target *found = NULL;
     size_t n = 0;
     enum directory_kind kind = directory_resolve(db, a, address, &found, &n);
+    if (kind == DIRECTORY_FOREIGN && is_own_postmaster(d, address))
+        kind = directory_postmaster(db, a, d->options.hostname, &found, &n);
     *count = 0;
     if (kind == DIRECTORY_UNKNOWN)
         return ROUTE_UNKNOWN;
