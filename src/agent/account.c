@@ -15,7 +15,7 @@ static const struct {
     uint16_t port, implicit_port;
 } services[] = {[AGENT_SUBMISSION] = {587, 465}, [AGENT_POP3] = {110, 995}};
 
-enum { CONNECT_MS = 30000 };
+enum { CONNECT_MS = 30000, SPEAK_MS = 1500 };
 
 /* What may be said in the account file. */
 struct account_file {
@@ -106,21 +106,45 @@ bool agent_host_port(struct arena *a, slice text, slice *host, uint16_t *port)
     return true;
 }
 
-/* "starttls", "implicit", "none"; without --tls the port decides. */
+/*
+ * On a port that tells nothing: a server that speaks at once begins in plain text; one that waits
+ * for us wants TLS.
+ */
+static bool speaks_first(const struct agent_account *x)
+{
+    struct buf error = {.max = 1024};
+    struct dial *d = dial_open(&x->dial, &error);
+    char byte;
+    bool speaks = true; /* and if it cannot be reached, the next one to try says why */
+    if (d) {
+        dial_timeout(d, SPEAK_MS);
+        speaks = dial_read(d, &byte, 1) == 1;
+        dial_end(d);
+    }
+    buf_end(&error);
+    return speaks;
+}
+
+/* --tls, else what the port says (whatever the port base), else what the server does. */
 static int choose_tls(struct call *c, enum agent_service service, struct agent_account *x)
 {
+    static const char *const names[] = {
+        [AGENT_STARTTLS] = "starttls", [AGENT_IMPLICIT] = "implicit", [AGENT_PLAIN] = "none"};
     const char *how = call_text(c, "tls");
-    uint16_t implicit = services[service].implicit_port;
-    if (!how)
-        x->tls = x->dial.port % 1000 == implicit ? AGENT_IMPLICIT : AGENT_STARTTLS;
-    else if (strcmp(how, "starttls") == 0)
-        x->tls = AGENT_STARTTLS;
-    else if (strcmp(how, "implicit") == 0)
-        x->tls = AGENT_IMPLICIT;
-    else if (strcmp(how, "none") == 0)
-        x->tls = AGENT_PLAIN;
-    else
+    for (int i = AGENT_STARTTLS; how && i <= AGENT_PLAIN; i++)
+        if (strcmp(how, names[i]) == 0) {
+            x->tls = (enum agent_tls)i;
+            return EXIT_DONE;
+        }
+    if (how)
         return call_usage(c, "--tls is starttls, implicit or none, not \"%s\"", how);
+    uint16_t port = x->dial.port % 1000;
+    if (port == services[service].implicit_port)
+        x->tls = AGENT_IMPLICIT;
+    else if (port == services[service].port || speaks_first(x))
+        x->tls = AGENT_STARTTLS;
+    else
+        x->tls = AGENT_IMPLICIT;
     return EXIT_DONE;
 }
 
@@ -138,7 +162,7 @@ static int use_dir(struct call *c, const char *dir, enum agent_service service,
         const char *certificate = config_path(c->arena, dir, config.certificate);
         x->dial.host = S("localhost");
         x->dial.address = arena_dup(c->arena, slice_c(all ? "127.0.0.1" : listen));
-        x->dial.port = config_port(&config, services[service].port);
+        x->dial.port = config_port(&config, x->dial.port);
         if (!x->dial.ca_file)
             x->dial.ca_file = arena_dup(c->arena, slice_c(certificate)).p;
     } else {
@@ -169,7 +193,8 @@ int agent_account_find(struct call *c, enum agent_service service, struct agent_
     if (code != EXIT_DONE)
         return code;
     const char *server = call_text(c, "server"), *dir = call_text(c, "dir");
-    const char *user = either(call_text(c, "user"), file.user);
+    const char *user = either(call_text(c, "user"), file.user), *tls = call_text(c, "tls");
+    bool implicit = tls && strcmp(tls, "implicit") == 0;
     if (server && dir)
         return call_usage(c, "give --server or --dir, not both");
     if (!server && !dir) {
@@ -181,9 +206,7 @@ int agent_account_find(struct call *c, enum agent_service service, struct agent_
     if (!user)
         return call_usage(c, "say who you are: --user one@north.test");
     *x = (struct agent_account){
-        .dial = {.port = call_text(c, "tls") && strcmp(call_text(c, "tls"), "implicit") == 0
-                             ? services[service].implicit_port
-                             : services[service].port,
+        .dial = {.port = implicit ? services[service].implicit_port : services[service].port,
                  .ca_file = either(call_text(c, "ca-file"), file.ca_file),
                  .connect_ms = CONNECT_MS},
         .verify = call_flag(c, "insecure") ? DIAL_OPPORTUNE : DIAL_VERIFY,
@@ -195,6 +218,8 @@ int agent_account_find(struct call *c, enum agent_service service, struct agent_
     if (dir)
         code = use_dir(c, dir, service, x);
     start_narration(c);
+    if (code == EXIT_DONE && dir && !tls)
+        return EXIT_DONE; /* we know our own port: it begins with STARTTLS or STLS */
     return code == EXIT_DONE ? choose_tls(c, service, x) : code;
 }
 
