@@ -148,9 +148,9 @@ static int choose_tls(struct call *c, enum agent_service service, struct agent_a
     return EXIT_DONE;
 }
 
-/* The server of a post on this machine, from its yizhan.conf. */
-static int use_dir(struct call *c, const char *dir, enum agent_service service,
-                   struct agent_account *x)
+/* The server of a post on this machine, from its yizhan.conf; the port is the standard one so far.
+ */
+static int use_dir(struct call *c, const char *dir, struct agent_account *x)
 {
     struct config config;
     struct buf error = {.max = 1024};
@@ -216,7 +216,7 @@ int agent_account_find(struct call *c, enum agent_service service, struct agent_
     if (server && !agent_host_port(c->arena, slice_c(server), &x->dial.host, &x->dial.port))
         return call_usage(c, "--server is HOST or HOST:PORT, not \"%s\"", server);
     if (dir)
-        code = use_dir(c, dir, service, x);
+        code = use_dir(c, dir, x);
     start_narration(c);
     if (code == EXIT_DONE && dir && !tls)
         return EXIT_DONE; /* we know our own port: it begins with STARTTLS or STLS */

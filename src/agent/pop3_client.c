@@ -38,13 +38,13 @@ static const char *who(struct pop3_client *c)
 
 static bool fail_dial(struct pop3_client *c, struct buf *error)
 {
-    const char *why = dial_error(c->dial);
-    bool certificate = strstr(why, "certificate") != NULL;
-    buf_printf(error, "%.*s:%u: %s%s", P(c->account->dial.host), c->account->dial.port,
-               *why        ? why
-               : c->closed ? "the server closed the connection"
-                           : "no POP3 answer came",
-               certificate ? "; trust it with --ca-file FILE" : "");
+    const char *why = dial_error(c->dial); /* names the server */
+    if (*why)
+        buf_printf(error, "%s%s", why,
+                   strstr(why, "certificate") ? "; trust it with --ca-file FILE" : "");
+    else
+        buf_printf(error, "%.*s:%u: %s", P(c->account->dial.host), c->account->dial.port,
+                   c->closed ? "the server closed the connection" : "no POP3 answer came");
     return false;
 }
 

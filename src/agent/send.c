@@ -142,8 +142,7 @@ static int open_failed(const struct sending *s, const struct smtp_reply *reply)
     if (reply->code)
         return call_fail(s->call, "%.*s:%u refused: %d %.*s%s", P(x->dial.host), x->dial.port,
                          reply->code, P(reply->text), advice);
-    return call_fail(s->call, "%.*s:%u: %.*s%s", P(x->dial.host), x->dial.port, P(reply->text),
-                     advice);
+    return call_fail(s->call, "%.*s%s", P(reply->text), advice); /* names the server */
 }
 
 static bool open_client(struct sending *s)
