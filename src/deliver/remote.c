@@ -81,20 +81,49 @@ static struct smtp_client *connect_any(struct deliver *d, struct batch *b, struc
     return c;
 }
 
-/* Sends one item; false when the connection did not survive it. */
-static bool send_item(struct batch *b, struct batch_item *item, struct smtp_client *c)
+/* An item on its way: what smtp_client_send needs of it. */
+struct outgoing {
+    struct reading reading;
+    struct smtp_message message;
+};
+
+static struct outgoing *make_outgoing(struct batch *b)
 {
-    struct reading reading = {.batch = b, .item = item};
+    struct outgoing *out = arena_array(&b->arena, b->count + 1, sizeof(*out));
+    for (size_t i = 0; i < b->count; i++) {
+        struct batch_item *item = &b->items[i];
+        out[i].reading = (struct reading){.batch = b, .item = item};
+        out[i].message = (struct smtp_message){
+            .envelope = &item->envelope,
+            .size = item->prefix.n + item->body_bytes,
+            .body = read_item,
+            .ctx = &out[i].reading,
+            .point_of_no_return = may_send,
+        };
+    }
+    return out;
+}
+
+static bool is_wanted(struct batch_item *item)
+{
+    return item->recipient_count && atomic_load(&item->claim.state) != CLAIM_RECALLED;
+}
+
+/* The first item from i on that is to be sent; b->count when there is none. */
+static size_t next_wanted(struct batch *b, size_t i)
+{
+    while (i < b->count && !is_wanted(&b->items[i]))
+        i++;
+    return i;
+}
+
+/* Sends one item; false when the connection did not survive it. */
+static bool send_item(struct batch *b, struct batch_item *item, const struct smtp_message *m,
+                      struct smtp_client *c)
+{
     struct smtp_reply *replies =
         arena_array(&b->arena, item->recipient_count + 1, sizeof(*replies));
-    struct smtp_message m = {
-        .envelope = &item->envelope,
-        .size = item->prefix.n + item->body_bytes,
-        .body = read_item,
-        .ctx = &reading,
-        .point_of_no_return = may_send,
-    };
-    bool held = smtp_client_send(c, &m, &b->arena, replies);
+    bool held = smtp_client_send(c, m, &b->arena, replies);
     if (atomic_load(&item->claim.state) == CLAIM_RECALLED)
         return held;
     for (size_t i = 0; i < item->recipient_count; i++) {
@@ -104,11 +133,49 @@ static bool send_item(struct batch *b, struct batch_item *item, struct smtp_clie
     return held;
 }
 
+static void refuse_items(struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        struct batch_item *item = &b->items[i];
+        for (size_t j = 0; j < item->recipient_count && point_of_no_return(item); j++) {
+            item->recipients[j].result = PERMFAIL;
+            item->recipients[j].reply = b->reply;
+        }
+    }
+}
+
+/*
+ * Each item names the one behind it, whose envelope the client then sends together with the dot.
+ * An item that was named is sent next even when it was recalled meanwhile: the client knows, and
+ * has replies to hear.
+ */
+static void send_items(struct deliver *d, struct batch *b, struct hop *hops, size_t hop_count)
+{
+    struct outgoing *out = make_outgoing(b);
+    struct smtp_client *c = NULL;
+    for (size_t i = next_wanted(b, 0), after; i < b->count; i = after) {
+        if (!c)
+            c = connect_any(d, b, hops, hop_count, &b->reply);
+        if (!c) { /* the servers of a destination are out of reach together */
+            b->unreachable = true;
+            return;
+        }
+        after = next_wanted(b, i + 1);
+        out[i].message.next = after < b->count ? &out[after].message : NULL;
+        if (send_item(b, &b->items[i], &out[i].message, c) && smtp_client_usable(c))
+            continue;
+        smtp_client_close(c);
+        c = NULL;
+        after = next_wanted(b, i + 1);
+    }
+    if (c)
+        smtp_pool_give(d->pool, b->destination, c);
+}
+
 void deliver_remote(struct deliver *d, struct batch *b)
 {
     struct hop *hops = NULL;
     size_t hop_count = 0;
-    struct smtp_client *c = NULL;
     enum outcome o = hops_find(d, &b->arena, b->destination, clock_mono_ms() + DNS_DEADLINE_MS,
                                &hops, &hop_count, &b->reply);
     for (size_t i = 0; i < b->count; i++)
@@ -119,28 +186,8 @@ void deliver_remote(struct deliver *d, struct batch *b)
         b->unreachable = true;
         return;
     }
-    for (size_t i = 0; i < b->count; i++) {
-        struct batch_item *item = &b->items[i];
-        if (o == PERMFAIL) {
-            for (size_t j = 0; j < item->recipient_count && point_of_no_return(item); j++) {
-                item->recipients[j].result = PERMFAIL;
-                item->recipients[j].reply = b->reply;
-            }
-            continue;
-        }
-        if (item->recipient_count == 0 || atomic_load(&item->claim.state) == CLAIM_RECALLED)
-            continue;
-        if (!c)
-            c = connect_any(d, b, hops, hop_count, &b->reply);
-        if (!c) { /* the servers of a destination are out of reach together */
-            b->unreachable = true;
-            return;
-        }
-        if (!send_item(b, item, c) || !smtp_client_usable(c)) {
-            smtp_client_close(c);
-            c = NULL;
-        }
-    }
-    if (c)
-        smtp_pool_give(d->pool, b->destination, c);
+    if (o == PERMFAIL)
+        refuse_items(b);
+    else
+        send_items(d, b, hops, hop_count);
 }

@@ -176,6 +176,12 @@ static void take_mail(struct sending *s, struct smtp_reply *r)
              P(r->text));
 }
 
+static void take_data(struct sending *s, struct smtp_reply *r)
+{
+    s->data = *r;
+    log_step(s->c->who, "transfer", "DATA: %d %.*s", r->code, P(r->text));
+}
+
 /* Hears the reply to the oldest question. */
 static bool hear_next(struct sending *s)
 {
@@ -189,7 +195,7 @@ static bool hear_next(struct sending *s)
     else if (ask == ASK_RCPT)
         take_rcpt(s, &s->to[s->heard - 2], &r);
     else if (ask == ASK_DATA)
-        s->data = r;
+        take_data(s, &r);
     s->heard++;
     return c->alive;
 }
@@ -219,16 +225,10 @@ static bool converse(struct sending *s)
     return s->c->alive;
 }
 
-struct body_out {
-    struct smtp_client *c;
-    uint64_t size;
-};
-
 static bool put_body(void *ctx, slice run)
 {
-    struct body_out *out = ctx;
-    out->size += run.n;
-    return dial_write(out->c->dial, run);
+    struct smtp_client *c = ctx;
+    return dial_write(c->dial, run);
 }
 
 /* The message up to its dot, which waits in the buffer.  False: the connection is lost, on purpose
@@ -236,14 +236,15 @@ static bool put_body(void *ctx, slice run)
 static bool say_body(struct sending *s)
 {
     struct smtp_client *c = s->c;
-    struct body_out out = {.c = c};
-    struct dot_writer dots = {.put = put_body, .ctx = &out};
+    struct dot_writer dots = {.put = put_body, .ctx = c};
+    uint64_t size = 0;
     ssize_t n;
     if (!c->block)
         c->block = arena_alloc(&c->life, BLOCK);
     dial_timeout(c->dial, WAIT_BLOCK_MS);
     while ((n = s->m->body(s->m->ctx, c->block, BLOCK)) > 0) {
         slice bytes = {c->block, (size_t)n};
+        size += bytes.n;
         if (!c->eight_bit && !slice_is_ascii(bytes)) { /* S21 */
             s->last = (struct smtp_reply){554, S("5.6.3"),
                                           S("the next server does not take 8-bit messages")};
@@ -257,7 +258,7 @@ static bool say_body(struct sending *s)
         client_lose(c, "the message could not be read to its end");
     else if (n > 0 || !dot_write_end(&dots))
         client_lose(c, dial_error(c->dial));
-    log_step(c->who, "transfer", "%llu octets and the dot", (unsigned long long)out.size);
+    log_step(c->who, "transfer", "%llu octets and the dot", (unsigned long long)size);
     return c->alive;
 }
 
