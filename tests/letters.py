@@ -44,7 +44,7 @@ def opened(content):
     """(subject, text, [(name, sha256)]) of a message."""
     m = email.message_from_bytes(content, policy=email.policy.default)
     body = m.get_body(("plain",))
-    return (m["Subject"], body.get_content().rstrip("\n") if body else None,
+    return (m["Subject"], body.get_content().replace("\r\n", "\n").rstrip("\n") if body else None,
             [(p.get_filename(), hashlib.sha256(p.get_payload(decode=True)).hexdigest()) for p in m.iter_attachments()])
 
 

@@ -235,7 +235,11 @@ void log_step(const char *who, const char *phase, const char *format, ...)
     print_time(time, clock_ms());
     struct buf b = {.max = 2 * LOG_LINE};
     buf_printf(&b, "%.12s  %-44s  %-14s  ", time + 11, who, phase);
-    add_escaped(&b, line);
+    for (slice one, rest = line; slice_next(&rest, '\n', &one);) { /* the lines of a reply */
+        add_escaped(&b, one);
+        if (rest.n)
+            buf_add(&b, S(", "));
+    }
     buf_add_byte(&b, '\n');
     pthread_mutex_lock(&log_mutex);
     write_out(log_now.narrate_fd, &b);

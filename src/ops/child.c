@@ -14,6 +14,9 @@
 static _Noreturn void become(const char *const *words, int in, int out, int error)
 {
     const char *argv[CHILD_WORDS + 2] = {"yizhan"};
+    char program[4096]; /* its real name, for ps */
+    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[n > 0 ? n : 0] = '\0';
     for (size_t i = 0; words[i] && i < CHILD_WORDS; i++)
         argv[i + 1] = words[i];
     setpgid(0, 0); /* ^C is for the parent, which ends us in good order */
@@ -23,7 +26,7 @@ static _Noreturn void become(const char *const *words, int in, int out, int erro
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+    execv(n > 0 ? program : "/proc/self/exe", (char *const *)(uintptr_t)argv);
     _exit(127);
 }
 
