@@ -113,12 +113,20 @@ class Sender(threading.Thread):
     def recall(self, mail):
         """Asks until there is an answer: only an answer is a promise."""
         while not self.test.over.is_set():
-            done = self.test.north.run("queue", "recall", mail.queue_id, "--json", check=False)
+            with self.test.at_rest:  # on a stopped post the command would open the store itself
+                self.test.at_rest.wait_for(lambda: not self.test.restarting)
+                self.test.recalling += 1
+            try:
+                done = self.test.north.run("queue", "recall", mail.queue_id, "--json", check=False)
+            finally:
+                with self.test.at_rest:
+                    self.test.recalling -= 1
+                    self.test.at_rest.notify_all()
             if done.returncode == 0 and done.stdout.strip():
                 answer = json.loads(done.stdout)
                 mail.recall = {r["address"]: (r["result"], r.get("reason", "")) for r in answer["recipients"]}
                 return
-            if not self.test.is_restarting():
+            if not self.test.restarting:
                 self.test.recall_trouble = done.stderr.strip()
             time.sleep(0.1)
 
@@ -136,7 +144,8 @@ class CrashTest:
         self.north.route("south.test", self.south)
         self.mails, self.lock, self.failures = {}, threading.Lock(), []
         self.sending, self.over = threading.Event(), threading.Event()
-        self.restarting, self.round, self.recall_trouble = False, 0, ""
+        self.restarting, self.recalling, self.at_rest = False, 0, threading.Condition()
+        self.round, self.recall_trouble = 0, ""
         self.totals = {"mails": 0, "kills": 0, "recalls": 0}
         for post in self.posts:
             post.start()
@@ -150,9 +159,6 @@ class CrashTest:
         with self.lock:
             self.failures.append(f"round {self.round} (seed {self.seed}): {text}")
 
-    def is_restarting(self):
-        return self.restarting
-
     def new_mail(self, sender):
         with self.lock:
             token = f"r{self.round}s{sender}n{len(self.mails)}x{self.random.randrange(1 << 40):x}"
@@ -165,10 +171,13 @@ class CrashTest:
     # Killing.
 
     def kill_all(self):
-        self.restarting = True
+        with self.at_rest:
+            self.restarting = True
         for post in self.posts:
             post.kill()
         self.totals["kills"] += 1
+        with self.at_rest:  # commands that were under way
+            self.at_rest.wait_for(lambda: self.recalling == 0)
         for post in self.posts:
             done = post.run("check", check=False, seconds=300)
             if done.returncode != 0:
@@ -184,7 +193,9 @@ class CrashTest:
                 post.start(wait=False)
         for post in self.posts:
             post.wait_ready()
-        self.restarting = False
+        with self.at_rest:
+            self.restarting = False
+            self.at_rest.notify_all()
 
     # Verifying.
 
