@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/fault.h"
 #include "store/internal.h"
@@ -93,13 +94,21 @@ static bool complain(struct buf *error, const char *path, const char *advice)
     return false;
 }
 
+enum { LOCK_WAIT_MS = 3000 };
+
 static bool store_lock(struct store *s, struct buf *error)
 {
     s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return complain(error, s->options.dir, ": cannot make the file lock");
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return true;
+    /* A command that is at it now has soon done; a server has not. */
+    for (int64_t until = clock_mono_ms() + LOCK_WAIT_MS;;) {
+        if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (clock_mono_ms() >= until)
+            break;
+        usleep(20 * 1000);
+    }
     buf_printf(error, "%s is in use by another process: stop it, or talk to the running server",
                s->options.dir);
     return false;
