@@ -76,6 +76,12 @@
 #define LIMIT_DNS_TTL_S          3600
 #define LIMIT_DNS_NEGATIVE_TTL_S 300
 
+/* HTTP requests. */
+#define LIMIT_HTTP_HEAD   (16 * 1024) /* request line and fields; trailer and chunk extensions too */
+#define LIMIT_HTTP_FIELDS 100
+#define LIMIT_HTTP_BODY   (1 << 20)
+#define LIMIT_HTTP_REPLY  (16 << 20) /* the body of an answer made in memory */
+
 /* Messages. */
 #define LIMIT_MESSAGE        (50 << 20) /* default of the config key message-size */
 #define LIMIT_BODY_IN_MEMORY (256 * 1024)
