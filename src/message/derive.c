@@ -9,7 +9,8 @@
 
 #include "base/banned.h"
 
-enum { PREVIEW_SOURCE = 256 * 1024 }; /* bytes of a part that are looked at for a preview */
+/* Bytes that are looked at: of a part for a preview, of a subject. */
+enum { PREVIEW_SOURCE = 256 * 1024, SUBJECT_SOURCE = 64 * 1024 };
 
 /* At most max bytes of UTF-8, not ending inside a character. */
 static slice cut_utf8(slice s, size_t max)
@@ -115,7 +116,7 @@ static void add_header(struct out *o, slice header)
     struct header_field f;
     for (slice rest = header; header_next(&rest, &f) && o->n < LIMIT_SEARCH_TEXT;) {
         if (slice_eq_icase(f.name, S("Subject")))
-            add_line(o, header_text(o->arena, f.value));
+            add_line(o, header_text(o->arena, slice_sub(f.value, 0, SUBJECT_SOURCE)));
         for (size_t i = 0; i < sizeof(people) / sizeof(*people); i++)
             if (slice_eq_icase(f.name, people[i]))
                 add_addresses(o, f.value);
@@ -161,7 +162,7 @@ static void derive_header(struct arena *a, slice header, struct derived *out)
     header_find(header, S("References"), &references);
     header_find(header, S("Date"), &date);
     out->has_date = date_parse(date, &out->date_ms, &out->zone_minutes);
-    out->subject = cut_utf8(header_text(a, subject), LIMIT_SUBJECT);
+    out->subject = cut_utf8(header_text(a, slice_sub(subject, 0, SUBJECT_SOURCE)), LIMIT_SUBJECT);
     out->base_subject = subject_base(a, out->subject);
     out->message_id = msgid_first(a, id);
     out->thread_keys = thread_keys_make(a, out->base_subject, out->message_id, reply, references);

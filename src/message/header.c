@@ -146,37 +146,49 @@ slice header_of(slice message)
     return slice_sub(message, 0, header_length(message));
 }
 
-/* Length of the field at the start of s: its line and the folded ones behind it. */
-static size_t field_length(slice s)
+/* Length of the field at the start of s: its line, n long, and the folded ones behind it. */
+static size_t field_length(slice s, size_t n)
 {
-    size_t n = line_of(s).n;
     while (n < s.n && (s.p[n] == ' ' || s.p[n] == '\t'))
         n += line_of(slice_skip(s, n)).n;
     return n;
 }
 
-static void field_cut(slice whole, struct header_field *f)
+static bool is_blank(char c)
 {
-    size_t name, colon;
-    field_name(whole, &name, &colon);
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The field that is whole, its colon at colon. */
+static void field_cut(slice whole, size_t name, size_t colon, struct header_field *f)
+{
+    size_t from = colon + 1, to = whole.n;
     f->whole = whole;
-    f->name = slice_sub(whole, 0, name);
-    f->raw = line_chomp(slice_skip(whole, colon + 1));
-    f->value = slice_trim(f->raw);
+    f->name = (slice){whole.p, name};
+    to -= to > from && whole.p[to - 1] == '\n';
+    to -= to > from && whole.p[to - 1] == '\r';
+    f->raw = (slice){whole.p + from, to - from};
+    while (from < to && is_blank(whole.p[from]))
+        from++;
+    while (to > from && is_blank(whole.p[to - 1]))
+        to--;
+    f->value = (slice){whole.p + from, to - from};
 }
 
 bool header_next(slice *rest, struct header_field *f)
 {
     while (rest->n) {
+        size_t name, colon;
         slice line = line_of(*rest);
+        if (!is_blank(line.p[0]) && field_name(line, &name, &colon)) {
+            slice whole = {rest->p, field_length(*rest, line.n)};
+            field_cut(whole, name, colon, f);
+            *rest = (slice){rest->p + whole.n, rest->n - whole.n};
+            return true;
+        }
         enum line_kind kind = line_kind(line);
         if (kind == LINE_EMPTY || kind == LINE_BOUNDARY)
             return false;
-        if (kind == LINE_FIELD) {
-            field_cut(slice_sub(*rest, 0, field_length(*rest)), f);
-            *rest = slice_skip(*rest, f->whole.n);
-            return true;
-        }
         *rest = slice_skip(*rest, line.n);
     }
     return false;

@@ -15,7 +15,13 @@
 
 #include "base/banned.h"
 
-enum { BOUNDARY_MAX = 8192, LONGEST_LINE = 1000, TABLE = 256, NONE = 0xffff, STACK = LIMIT_MIME_DEPTH + 2 };
+enum {
+    BOUNDARY_MAX = 8192,
+    LONGEST_LINE = 1000,
+    TABLE = 256,
+    NONE = 0xffff,
+    STACK = LIMIT_MIME_DEPTH + 2
+};
 
 struct open_part {
     uint32_t part;
@@ -28,7 +34,7 @@ struct open_part {
 };
 
 struct walk {
-    struct arena *arena, scratch;
+    struct arena *arena, scratch, growing; /* growing: the parts until their number is known */
     struct mime *m;
     size_t capacity;
     size_t at;    /* start of the current line */
@@ -174,10 +180,11 @@ static slice boundary_of(struct walk *w, const struct params *type)
     const struct param *p = params_find(type, S("boundary"));
     if (!p)
         return S("");
-    slice b = p->encoded || slice_find(p->raw, '\\') >= 0 ? p->value : p->raw;
+    bool plain = !p->encoded && slice_find(p->raw, '\\') < 0; /* then it stands in the message */
+    slice b = plain ? header_unfold(w->arena, p->raw) : arena_dup(w->arena, p->value);
     while (b.n && (b.p[b.n - 1] == ' ' || b.p[b.n - 1] == '\t'))
         b.n--;
-    return b.n <= BOUNDARY_MAX ? arena_dup(w->arena, header_unfold(w->arena, b)) : S("");
+    return b.n <= BOUNDARY_MAX ? b : S("");
 }
 
 static bool is_message(slice type)
@@ -227,7 +234,7 @@ static void link_child(struct mime *m, uint32_t parent, uint32_t child, uint32_t
 static struct mime_part *add_part(struct walk *w, uint32_t elder)
 {
     struct mime *m = w->m;
-    m->parts = arena_grow(w->arena, m->parts, m->count, &w->capacity, sizeof(*m->parts));
+    m->parts = arena_grow(&w->growing, m->parts, m->count, &w->capacity, sizeof(*m->parts));
     uint32_t i = (uint32_t)m->count++;
     struct mime_part *p = &m->parts[i];
     *p = (struct mime_part){.start = w->at};
@@ -336,6 +343,10 @@ void mime_parse(struct arena *a, slice message, struct mime *out)
         pop(&w, message.n, w.lines);
     if (!message.n)
         out->parts[0].defects = DEFECT_EMPTY;
+    struct mime_part *exact = arena_array(a, out->count, sizeof(*exact));
+    memcpy(exact, out->parts, out->count * sizeof(*exact));
+    out->parts = exact;
+    arena_end(&w.growing);
     arena_end(&w.scratch);
 }
 
