@@ -25,6 +25,11 @@
 #define LIMIT_SMTP_COMMAND_MS    (5 * 60 * 1000) /* RFC 5321 4.5.3.2.7 */
 #define LIMIT_SMTP_DATA_MS       (3 * 60 * 1000) /* between blocks: RFC 5321 4.5.3.2.5 */
 
+/* Connections of the SMTP client kept for the next mail (smtp/pool.h). */
+#define LIMIT_KEPT_CLIENTS         64
+#define LIMIT_KEPT_PER_DESTINATION 8
+#define LIMIT_KEPT_MS              10000
+
 /* POP3 (RFC 2449 section 4: 255 a command; AUTH lines as in SMTP). */
 #define LIMIT_POP3_LINE     255
 #define LIMIT_POP3_MESSAGES (4 << 20) /* of a maildrop, as the agent reads its list */

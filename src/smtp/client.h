@@ -41,6 +41,12 @@ bool smtp_client_has(const struct smtp_client *c, slice keyword);
 /* May another message go over this connection? (alive, not 421, LIMITS MAILMAX not reached) */
 bool smtp_client_usable(const struct smtp_client *c);
 
+/*
+ * After an idle time: RSET, and waits at most 5 s for its reply, so that a connection the server
+ * has given up is found out before a mail is trusted to it.  False: close it.
+ */
+bool smtp_client_probe(struct smtp_client *c);
+
 struct smtp_message {
     const struct envelope *envelope;
     uint64_t size; /* of the bytes body gives; 0: unknown */

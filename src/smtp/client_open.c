@@ -184,3 +184,17 @@ bool smtp_client_usable(const struct smtp_client *c)
     return c->alive && (c->announced || !dial_readable(c->dial)) &&
            (c->mail_max == 0 || c->mails < c->mail_max);
 }
+
+bool smtp_client_probe(struct smtp_client *c)
+{
+    struct arena a = {0};
+    struct smtp_reply r;
+    bool good = smtp_client_usable(c) && !c->announced && client_say(c, "RSET") &&
+                client_hear(c, &a, WAIT_PROBE_MS, &r) && r.code == 250;
+    if (good)
+        c->reset_owed = false;
+    else
+        client_lose(c, "the server answers no more");
+    arena_end(&a);
+    return good;
+}

@@ -14,6 +14,7 @@ enum {
     WAIT_BLOCK_MS = 3 * 60 * 1000,
     WAIT_DOT_MS = 10 * 60 * 1000,
     WAIT_QUIT_MS = 5 * 1000,
+    WAIT_PROBE_MS = 5 * 1000,
 };
 
 struct smtp_client {

@@ -387,6 +387,38 @@ static void test_open(void **state)
     }
 }
 
+/* A kept connection is asked before a mail is trusted to it. */
+static void test_probe(void **state)
+{
+    static const struct {
+        const char *name, *script;
+        bool good;
+    } rows[] = {
+        {"answers", HELLO PIPE "C: RSET\nWAIT 5000\nS: 250 ok\n" BYE, true},
+        {"stops", HELLO PIPE "C: RSET\nS: 421 4.3.2 stop\n", false},
+        {"is gone", HELLO PIPE "C: RSET\nLOST\n", false},
+        {"has said something nobody asked", HELLO PIPE "S: 421 4.4.2 idle\n", false},
+        {"has closed", HELLO PIPE "EOF\n", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena a = {0};
+        struct smtp_reply reply;
+        struct smtp_client_options o = plain_options();
+        slice script = slice_c(rows[i].script);
+        fake_dial_script(script);
+        struct smtp_client *c = smtp_client_open(&o, &a, &reply);
+        assert_non_null(c);
+        if (smtp_client_probe(c) != rows[i].good)
+            fail_msg("%s: %d", rows[i].name, !rows[i].good);
+        smtp_client_close(c);
+        const char *wrong = fake_dial_end();
+        if (wrong && !strstr(rows[i].script, "idle")) /* nobody hears what was not asked for */
+            fail_msg("%s: %s", rows[i].name, wrong);
+        arena_end(&a);
+    }
+}
+
 static void test_reply_take(void **state)
 {
     static const struct {
@@ -435,10 +467,9 @@ static void test_reply_take(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reply_take),
-        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_send),
-        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_reply_take), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_send),       cmocka_unit_test(test_window),
+        cmocka_unit_test(test_probe),
     };
     return TEST_RUN(tests);
 }

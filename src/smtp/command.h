@@ -84,6 +84,7 @@ struct smtp_command {
 extern const struct smtp_command smtp_commands[];
 extern const size_t smtp_command_count;
 
+/* The commands, one file each.  arg is what follows the verb, trimmed; see struct smtp_command. */
 int smtp_cmd_ehlo(struct smtp_session *s, slice arg);
 int smtp_cmd_helo(struct smtp_session *s, slice arg);
 int smtp_cmd_mail(struct smtp_session *s, slice arg);

@@ -1,12 +1,14 @@
+/*
+ * The pool of open connections: a small array under a mutex.  Nothing that waits for the network
+ * happens under it: what is taken out is probed and closed by the caller's thread.
+ */
 #include "smtp/pool.h"
 
 #include <pthread.h>
 
 #include "base/clock.h"
-
+#include "base/limits.h"
 #include "base/banned.h"
-
-enum { POOL_SIZE = 64, POOL_PER_DESTINATION = 8, POOL_IDLE_MS = 10000 };
 
 struct kept {
     struct smtp_client *client; /* NULL: a free place */
@@ -17,7 +19,7 @@ struct kept {
 
 struct smtp_pool {
     pthread_mutex_t mutex;
-    struct kept kept[POOL_SIZE];
+    struct kept kept[LIMIT_KEPT_CLIENTS];
 };
 
 struct smtp_pool *smtp_pool_new(void)
@@ -39,10 +41,10 @@ static struct smtp_client *take_out(struct kept *k)
 /* Closes, outside the mutex, every connection that was kept until before now_ms. */
 static void close_before(struct smtp_pool *p, int64_t now_ms)
 {
-    struct smtp_client *old[POOL_SIZE];
+    struct smtp_client *old[LIMIT_KEPT_CLIENTS];
     size_t n = 0;
     pthread_mutex_lock(&p->mutex);
-    for (size_t i = 0; i < POOL_SIZE; i++)
+    for (size_t i = 0; i < LIMIT_KEPT_CLIENTS; i++)
         if (p->kept[i].client && p->kept[i].until_ms <= now_ms)
             old[n++] = take_out(&p->kept[i]);
     pthread_mutex_unlock(&p->mutex);
@@ -72,12 +74,12 @@ struct smtp_client *smtp_pool_take(struct smtp_pool *p, slice destination)
         smtp_client_close(found); /* the other end has closed it meanwhile */
         found = NULL;
         pthread_mutex_lock(&p->mutex);
-        for (size_t i = 0; i < POOL_SIZE && !found; i++)
+        for (size_t i = 0; i < LIMIT_KEPT_CLIENTS && !found; i++)
             if (p->kept[i].client &&
                 slice_eq((slice){p->kept[i].destination, p->kept[i].n}, destination))
                 found = take_out(&p->kept[i]);
         pthread_mutex_unlock(&p->mutex);
-    } while (found && !smtp_client_usable(found));
+    } while (found && !smtp_client_probe(found));
     return found;
 }
 
@@ -86,19 +88,19 @@ void smtp_pool_give(struct smtp_pool *p, slice destination, struct smtp_client *
     struct kept *place = NULL;
     int same = 0;
     pthread_mutex_lock(&p->mutex);
-    for (size_t i = 0; i < POOL_SIZE; i++) {
+    for (size_t i = 0; i < LIMIT_KEPT_CLIENTS; i++) {
         struct kept *k = &p->kept[i];
         if (!k->client)
             place = place ? place : k;
         else if (slice_eq((slice){k->destination, k->n}, destination))
             same++;
     }
-    if (place && same < POOL_PER_DESTINATION && smtp_client_usable(c)) {
+    if (place && same < LIMIT_KEPT_PER_DESTINATION && smtp_client_usable(c)) {
         place->client = c;
         place->destination = mem_alloc(destination.n + 1);
         memcpy(place->destination, destination.p, destination.n);
         place->n = destination.n;
-        place->until_ms = clock_mono_ms() + POOL_IDLE_MS;
+        place->until_ms = clock_mono_ms() + LIMIT_KEPT_MS;
         c = NULL;
     }
     pthread_mutex_unlock(&p->mutex);

@@ -13,9 +13,9 @@ struct smtp_pool;
 struct smtp_pool *smtp_pool_new(void);
 /* Says QUIT to all and frees. */
 void smtp_pool_end(struct smtp_pool *p);
-/* A usable connection of that destination, or NULL; the caller owns it. */
+/* A connection of that destination whose server has just answered, or NULL; the caller owns it. */
 struct smtp_client *smtp_pool_take(struct smtp_pool *p, slice destination);
-/* Keeps it for POOL_IDLE_MS, or closes it. */
+/* Keeps it for LIMIT_KEPT_MS, or closes it. */
 void smtp_pool_give(struct smtp_pool *p, slice destination, struct smtp_client *c);
 /* Closes what has been idle too long. */
 void smtp_pool_sweep(struct smtp_pool *p);

@@ -240,6 +240,39 @@ static void test_commands_limit(void **state)
     stop(&h, &f);
 }
 
+/* Address harvesting: after LIMIT_REFUSED_RECIPIENTS without an accepted message, 421. */
+static void test_refusals_limit(void **state)
+{
+    (void)state;
+    struct harness h = {0};
+    struct fake_host f;
+    start(&h, &f, SMTP_TRANSFER);
+    harness_feed(&h, S("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@north.test>\r\n"));
+    harness_feed(&h, S("RCPT TO:<one@north.test>\r\nDATA\r\n.\r\nMAIL FROM:<>\r\n"));
+    for (int i = 0; i < LIMIT_REFUSED_RECIPIENTS; i++)
+        harness_feed(&h, S("RCPT TO:<nobody@north.test>\r\n"));
+    assert_false(h.closed);
+    harness_said(&h);
+    harness_feed(&h, S("RCPT TO:<one@north.test>\r\n"));
+    assert_true(slice_starts(harness_said(&h), S("421 4.7.0 ")));
+    assert_true(h.closed);
+    stop(&h, &f);
+}
+
+/* Too many connections: 421 in place of the greeting (net/session.h: expire before start). */
+static void test_refused_at_once(void **state)
+{
+    (void)state;
+    struct fake_host f;
+    fake_host_start(&f, SMTP_TRANSFER);
+    struct session *s = smtp_server_new(&f.options);
+    s->class->expire(s, END_LIMIT);
+    assert_slice(buf_slice(&s->out), S("421 4.3.2 Too busy; try again later\r\n"));
+    assert_int_equal(s->want, SESSION_CLOSE);
+    s->class->end(s);
+    fake_host_end(&f);
+}
+
 /* A full pool of hashing threads is a temporary failure, and the session goes on. */
 static void test_pool_full(void **state)
 {
@@ -297,7 +330,8 @@ int main(void)
         cmocka_unit_test(test_transcripts),     cmocka_unit_test(test_smuggling),
         cmocka_unit_test(test_message),         cmocka_unit_test(test_submission_envelope),
         cmocka_unit_test(test_many_recipients), cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_commands_limit),  cmocka_unit_test(test_pool_full),
+        cmocka_unit_test(test_commands_limit),  cmocka_unit_test(test_refusals_limit),
+        cmocka_unit_test(test_refused_at_once), cmocka_unit_test(test_pool_full),
         cmocka_unit_test(test_too_large),       cmocka_unit_test(test_idle_memory),
     };
     return TEST_RUN(tests);
