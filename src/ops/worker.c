@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/budget.h"
@@ -17,6 +18,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "deliver/deliver.h"
+#include "http/server.h"
 #include "intake/intake.h"
 #include "net/dns.h"
 #include "net/listen.h"
@@ -25,7 +27,12 @@
 #include "pop3/server.h"
 #include "base/banned.h"
 
-enum { DRAIN_NET_MS = 5000, DRAIN_QUEUE_MS = 10000, PURGE_EVERY_MS = 10 * 60 * 1000 };
+enum {
+    DRAIN_NET_MS = 5000,
+    DRAIN_QUEUE_MS = 10000,
+    PURGE_EVERY_MS = 10 * 60 * 1000,
+    HEALTHY_DISK_BYTES = 64 << 20
+};
 
 const struct service_row service_rows[] = {
     {"smtp", "smtp", 25, false},
@@ -33,6 +40,7 @@ const struct service_row service_rows[] = {
     {"submission", "submissions", 465, true},
     {"pop3", "pop3", 110, false},
     {"pop3", "pop3s", 995, true},
+    {"http", "http", 80, false},
     {0},
 };
 
@@ -49,6 +57,7 @@ struct worker {
     struct smtp_host host;
     struct smtp_options transfer, submission;
     struct pop3_options pop3;
+    struct http_options http;
     struct tls_server *tls_transfer, *tls; /* port 25 also takes old peers */
     struct net *net;
     struct control_server *control;
@@ -104,6 +113,20 @@ static bool open_delivery(struct worker *w)
     return w->env.queue != NULL;
 }
 
+/* For /healthz: the store answers, and the disk will take mail. */
+static bool is_healthy(void *ctx, struct buf *reasons)
+{
+    struct worker *w = ctx;
+    struct statvfs disk;
+    struct db *db = store_read(w->env.store);
+    if (sql_number(db, 0, "SELECT 1", "") != 1)
+        buf_printf(reasons, "the store does not answer\n");
+    store_read_end(w->env.store, db);
+    if (statvfs(".", &disk) < 0 || disk.f_bavail * disk.f_frsize < HEALTHY_DISK_BYTES)
+        buf_printf(reasons, "less than %d MiB are left on the disk\n", HEALTHY_DISK_BYTES >> 20);
+    return buf_length(reasons) == 0;
+}
+
 /* What sessions are made with. */
 static void fill_services(struct worker *w)
 {
@@ -130,6 +153,8 @@ static void fill_services(struct worker *w)
                                     .login = &w->login,
                                     .tls_available = true,
                                     .password_without_tls = c->password_without_tls};
+    w->http = (struct http_options){
+        .health = is_healthy, .health_ctx = w, .metrics = (enum http_metrics)c->metrics};
 }
 
 static bool open_all(struct worker *w)
@@ -167,13 +192,21 @@ static struct session *make_pop3(void *ctx)
     return pop3_server_new(&((struct worker *)ctx)->pop3);
 }
 
+static struct session *make_http(void *ctx)
+{
+    return http_server_new(&((struct worker *)ctx)->http);
+}
+
 /* Begins to accept on one port. */
 static bool listen_on(struct worker *w, const struct port *port)
 {
     static const struct {
         const char *role;
         struct session *(*make)(void *ctx);
-    } makers[] = {{"smtp", make_transfer}, {"submission", make_submission}, {"pop3", make_pop3}};
+    } makers[] = {{"smtp", make_transfer},
+                  {"submission", make_submission},
+                  {"pop3", make_pop3},
+                  {"http", make_http}};
     const struct service_row *s = port->service;
     bool transfer = strcmp(s->role, "smtp") == 0;
     struct listener listener = {.fd = port->fd,
