@@ -260,6 +260,25 @@ class CutProxy:
         self.listener.close()
 
 
+class UndoTest(unittest.TestCase):
+    def test_undo_window(self):
+        """[submission] undo: every mail of a user can be recalled for a while."""
+        with Post("north.test", config="[submission]\nundo = 2s") as post:
+            env = dict(os.environ, YIZHAN_PASSWORD=post.user("one@north.test"))
+            post.start()
+            words = [program(), "send", "--dir", post.home, "--user", "one@north.test", "--to", "one@north.test",
+                     "--text", "x", "--json"]
+            first, second = [json.loads(subprocess.run(words, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                                                       timeout=60).stdout)[0]["id"] for _ in range(2)]
+            self.assertEqual({"held"}, {row["state"] for row in post.queue()})
+            recalled = json.loads(post.run("queue", "recall", second, "--json").stdout)
+            self.assertEqual(["withdrawn"], [r["result"] for r in recalled["recipients"]])
+            wait_until(lambda: not post.queue(), 20, "the undo window to pass", 0.1)
+            shown = json.loads(post.run("queue", "show", first, "--json").stdout)
+            self.assertEqual(["delivered"], [r["state"] for r in shown["recipients"]])
+            self.assertEqual([], post.faults())
+
+
 class ErrorsTest(AgentCase):
     """What happened and what to do, in one line."""
 

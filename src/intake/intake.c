@@ -219,9 +219,12 @@ static void make_body(struct acceptance *c, struct spool *s, unsigned char recei
 
 static bool commit(struct acceptance *c, struct spool *s)
 {
+    struct envelope e = *c->e;
+    if (e.submission && !e.hold_until_ms && c->x->undo_ms)
+        e.hold_until_ms = c->now_ms + c->x->undo_ms;
     struct queue_mail m = {
         .id = c->id,
-        .envelope = c->e,
+        .envelope = &e,
         .body = &c->body,
         .body_bytes = c->bytes.n,
         .has_message_id = c->facts.has_message_id,

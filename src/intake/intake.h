@@ -15,7 +15,8 @@ struct intake {
     struct queue *queue;
     struct deliver *deliver;
     slice hostname;
-    uint64_t message_size;     /* cap on a message */
+    uint64_t message_size; /* cap on a message */
+    int64_t undo_ms;       /* submitted mail is held so long, unless it says when; 0: not at all */
     bool password_without_tls; /* PLAIN and LOGIN without TLS also beyond loopback */
 };
 

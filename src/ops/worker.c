@@ -138,6 +138,7 @@ static void fill_services(struct worker *w)
                                 .deliver = w->deliver,
                                 .hostname = slice_c(c->hostname),
                                 .message_size = (uint64_t)c->message_size,
+                                .undo_ms = c->undo_ms,
                                 .password_without_tls = c->password_without_tls};
     w->host = intake_host(&w->intake);
     w->transfer = (struct smtp_options){.service = SMTP_TRANSFER,
