@@ -2,6 +2,7 @@
 #include "message/parse.h"
 
 #include "message/charset.h"
+#include "message/text.h"
 
 #include "base/banned.h"
 
@@ -137,6 +138,9 @@ slice mime_text_of(struct arena *a, const struct mime_content *c, slice bytes, u
 {
     struct charset_text text;
     slice label = c->has_charset ? c->charset : S("");
+    if (!label.n &&
+        slice_eq(c->minor, S("html"))) /* the page's own word, when the header has none */
+        label = html_charset(bytes);
     charset_to_utf8(a, label, bytes, &text);
     if (defects && (text.replaced || (text.detected && c->has_charset)))
         *defects |= DEFECT_BAD_CHARSET;

@@ -6,6 +6,7 @@
 #include "message/date.h"
 #include "message/msgid.h"
 #include "message/out.h"
+#include "message/text.h"
 
 #include "base/banned.h"
 
@@ -28,7 +29,8 @@ static slice plain_text(struct arena *a, const struct mime *m, size_t part,
 {
     bool damaged;
     slice bytes = cte_decode(a, c->encoding, slice_sub(mime_body(m, part), 0, max), &damaged);
-    return mime_text_of(a, c, bytes, NULL);
+    slice text = mime_text_of(a, c, bytes, NULL);
+    return slice_eq(c->minor, S("html")) ? html_to_text(a, text, 0, max) : text;
 }
 
 static bool is_space(char c)

@@ -131,6 +131,10 @@ static void test_preview_cut(void **state)
     assert_true(slice_is_utf8(d.preview));
     message_derive(S("A: b\n\n> only\n> quoted"), &a, &d);
     assert_slice(d.preview, S("> only > quoted"));
+    message_derive(S("Content-Type: text/html\n\n<style>x</style><p>Caf&eacute; <b>now</b></p>"),
+                   &a, &d);
+    assert_slice(d.preview, S("Caf\xc3\xa9 now"));
+    assert_true(slice_search(d.search, S("<b>")) < 0);
     message_derive(S(""), &a, &d);
     assert_slice(d.preview, S(""));
     arena_end(&a);

@@ -220,6 +220,9 @@ static void test_content(void **state)
     assert_slice(mime_decode(&a, &m, 0, &c, &damaged), S("caf\xe9\n"));
     assert_false(damaged);
     assert_slice(mime_text(&a, &m, 0, &c, NULL), S("caf\xc3\xa9\n"));
+    mime_parse(&a, S("Content-Type: text/html\n\n<meta charset=gbk>\xc4\xe3"), &m); /* M7 */
+    mime_content(&a, &m, 0, &c);
+    assert_slice(mime_text(&a, &m, 0, &c, NULL), S("<meta charset=gbk>\xe4\xbd\xa0"));
     arena_end(&a);
 }
 
