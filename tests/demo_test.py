@@ -40,9 +40,12 @@ def masked(line, base, directory):
     line = re.sub(r"\b(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{13}\b", "ID", line)
     line = re.sub(r"\b127\.0\.0\.1:\d{5}\b", "127.0.0.1:PORT", line)
     line = re.sub(r"\b127\.0\.0\.1:(?:3[3-9]|[4-6]\d)\d{3}\b", "127.0.0.1:PORT", line)
-    line = re.sub(r"\bSIZE=\d+", "SIZE=N", line)
+    line = re.sub(r"\b(SIZE|size|batch|HOLDFOR)=\d+", r"\1=N", line)
+    line = re.sub(r"EHLO (?!north\.test)\S+;", "EHLO HOST;", line)
+    line = re.sub(r"(after|holds|logged in:) \d+ (message|mail)s?", r"\1 N \2s", line)
+    line = re.sub(r" {2,}\d+ B\b", "  N B", line)
     line = re.sub(r"(<[^>@]{8,})@(north|south)\.test>", r"<MESSAGE-ID@\2.test>", line)
-    line = re.sub(r"\b\d+([.,]\d+)? ?(octets|bytes|KiB|MiB|KB|MB|ms|s|mails?)\b", r"N \2", line)
+    line = re.sub(r"\b\d+([.,]\d+)? ?(octets|bytes|KiB|MiB|ms|s)\b", r"N \2", line)
     return re.sub(r"HOLDUNTIL=\S+", "HOLDUNTIL=TIME", line)
 
 

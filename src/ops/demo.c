@@ -45,13 +45,21 @@ void demo_say(struct demo *d, const char *format, ...)
     va_end(args);
 }
 
+/* A word as one would type it, the first line of a long text. */
+static slice shown_word(struct arena *a, slice line, slice word)
+{
+    ptrdiff_t end = slice_find(word, '\n');
+    if (end >= 0)
+        return arena_printf(a, "%.*s \"%.*s…\"", P(line), P(slice_sub(word, 0, (size_t)end)));
+    bool quote = !word.n || slice_find(word, ' ') >= 0;
+    return arena_printf(a, quote ? "%.*s \"%.*s\"" : "%.*s %.*s", P(line), P(word));
+}
+
 int demo_command(struct demo *d, bool show, slice input, slice *out, const char *const *words)
 {
     slice ignored, error = S(""), line = S("$ yizhan");
     for (size_t i = 0; words[i]; i++)
-        line =
-            arena_printf(d->arena, *words[i] && !strchr(words[i], ' ') ? "%.*s %s" : "%.*s \"%s\"",
-                         P(line), words[i]);
+        line = shown_word(d->arena, line, slice_c(words[i]));
     if (show)
         demo_say(d, "\n%.*s", P(line));
     int code = child_run(d->arena, words, input, out ? out : &ignored, &error);
