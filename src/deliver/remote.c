@@ -126,7 +126,9 @@ static bool send_item(struct batch *b, struct batch_item *item, const struct smt
     bool held = smtp_client_send(c, m, &b->arena, replies);
     if (atomic_load(&item->claim.state) == CLAIM_RECALLED)
         return held;
+    bool passed = atomic_load(&item->claim.state) == CLAIM_PASSED;
     for (size_t i = 0; i < item->recipient_count; i++) {
+        item->maybe_sent = item->maybe_sent || (passed && replies[i].code == 0);
         item->recipients[i].result = reply_outcome(&replies[i]);
         item->recipients[i].reply = reply_text(&b->arena, &replies[i]);
     }

@@ -237,6 +237,7 @@ static bool commit(struct acceptance *c, struct spool *s)
     make_body(c, s, m.received_sha256);
     switch (queue_commit(c->x->queue, &m)) {
     case DONE:
+        c->id = m.id;
         return true;
     case PERMFAIL: /* only a mailbox that is full or gone says so, as "552 5.2.2 text" */
         return refuse(c, 552, S("5.2.2"), S("The mailbox is full"));
@@ -264,6 +265,7 @@ enum outcome intake_accept(struct intake *x, struct spool *s, struct arena *a,
             accepted = commit(&c, s);
         }
     }
+    id_text(c.id, id);
     if (accepted)
         c.answer = (struct smtp_answer){250, S("2.0.0"), S("Accepted")};
     budget_give(c.budget);

@@ -151,11 +151,12 @@ static void close_item(struct store_tx *tx, struct closing *c, struct batch_item
     }
     int64_t due = due_after(c, item, tried, tx->now_ms);
     /* Nothing happens to an item that recall has taken meanwhile: it has no row any more. */
-    int n = sql_exec(
-        tx->db,
-        "UPDATE q_item SET state=?, due=?, attempts=attempts+?, crashes=0, last_reply=?"
-        " WHERE id=? AND state=?",
-        "iiitii", (int64_t)ITEM_DUE, due, (int64_t)tried, last, item->id, (int64_t)ITEM_CLAIMED);
+    int n =
+        sql_exec(tx->db,
+                 "UPDATE q_item SET state=?, due=?, attempts=attempts+?, crashes=0, last_reply=?,"
+                 " passed=CASE WHEN ? THEN ? ELSE passed END WHERE id=? AND state=?",
+                 "iiitiiii", (int64_t)ITEM_DUE, due, (int64_t)tried, last,
+                 (int64_t)item->maybe_sent, tx->now_ms, item->id, (int64_t)ITEM_CLAIMED);
     if (n > 0) {
         c->stays++;
         if (due < c->next_due_ms)

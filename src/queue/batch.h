@@ -41,6 +41,7 @@ struct batch_item {
     int64_t created_ms, expires_ms;
     bool warned;
     struct claim claim;
+    bool maybe_sent; /* set by the deliverer: passed the point of no return, and no reply came */
 };
 
 struct batch {

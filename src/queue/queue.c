@@ -197,6 +197,7 @@ struct commit {
     struct local_delivery local; /* when the item is born done */
     bool born_done;
     int64_t due_ms;
+    int64_t first_copy; /* of a retransmission; 0: not known any more */
 };
 
 /* A retransmission: the first copy of these bytes for this target was committed in the last 3 days.
@@ -211,6 +212,22 @@ static bool is_known(struct store_tx *tx, const struct queue_mail *m, const stru
     int64_t since = tx->now_ms - DEDUP_DAYS * DAY_MS;
     return delivery_find(tx->db, 0, key, since) ||
            (t->account && delivery_find(tx->db, t->account, key, since));
+}
+
+/* The id of the message whose retransmission this is, as the rows of its first target say; or 0. */
+static int64_t first_copy(struct store_tx *tx, const struct queue_mail *m)
+{
+    const struct target *t = &m->targets[0];
+    unsigned char id[32];
+    delivery_id(t->address, m->envelope->sender, m->received_sha256, id);
+    slice key = {(const char *)id, sizeof(id)};
+    int64_t queued = sql_number(
+        tx->db, 0, "SELECT message FROM delivery WHERE account=0 AND delivery_id=?", "b", key);
+    return queued ? queued
+                  : sql_number(tx->db, 0,
+                               "SELECT m.queue_id FROM delivery d JOIN message m ON m.id=d.message"
+                               " WHERE d.account=? AND d.delivery_id=?",
+                               "ib", t->account, key);
 }
 
 static void insert_message(struct store_tx *tx, const struct commit *c)
@@ -318,6 +335,8 @@ static enum outcome commit_tx(struct store_tx *tx, void *arg)
             return o;
         m->duplicate = c->local.duplicate;
     }
+    if (m->duplicate)
+        c->first_copy = first_copy(tx, m);
     if (m->duplicate || left == 0)
         return DONE;
     for (size_t i = 0; i < m->target_count; i++) {
@@ -362,6 +381,7 @@ enum outcome queue_commit(struct queue *q, struct queue_mail *m)
     if (o != DONE)
         return o;
     if (m->duplicate) {
+        m->id = c.first_copy ? c.first_copy : m->id;
         metric_add(METRIC_SMTP_DUPLICATES, 1);
         trace_stop(STOP_COMMIT, m->id, "retransmission=yes recipients=%zu", m->target_count);
         return DONE;

@@ -98,7 +98,7 @@ void queue_close(struct queue *q, int64_t deadline_ms);
 
 /* A message to queue, prepared by intake/. */
 struct queue_mail {
-    int64_t id; /* id_new() */
+    int64_t id; /* id_new(); out of a retransmission: the id of the first copy */
     const struct envelope *envelope;
     struct target *targets;
     size_t target_count;

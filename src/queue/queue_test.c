@@ -32,7 +32,7 @@ struct stage {
     /* What the deliverer does, per call. */
     enum outcome result;
     slice reply;
-    bool unreachable;
+    bool unreachable, cut;
     bool block_before, block_after; /* around the point of no return, until let go */
     bool before, after;             /* it is there */
     int64_t accounts[2];
@@ -116,6 +116,7 @@ static void deliver_item(struct batch_item *item)
     stage.after = true;
     signal_stage();
     wait_while(&stage.block_after);
+    item->maybe_sent = stage.cut;
     for (size_t i = 0; i < item->recipient_count; i++) {
         struct batch_recipient *r = &item->recipients[i];
         r->result = stage.result;
@@ -352,16 +353,16 @@ static void test_retransmission(void **state)
     (void)state;
     struct queue_mail m;
     struct target t = local(1), r = remote("x@far.test");
-    commit(TEXT, S("one@north.test"), &t, 1, 0, NULL);
+    int64_t first = commit(TEXT, S("one@north.test"), &t, 1, 0, NULL);
     commit(TEXT, S("one@north.test"), &t, 1, 0, &m);
-    assert_true(m.duplicate);
+    assert_true(m.duplicate && m.id == first);
     assert_int_equal(inbox_count(1), 1);
     commit(TEXT, S("other@north.test"), &t, 1, 0, &m); /* another sender: another mail */
     assert_false(m.duplicate);
-    commit(TEXT, S("one@north.test"), &r, 1, 0, &m);
+    first = commit(TEXT, S("one@north.test"), &r, 1, 0, &m);
     assert_false(m.duplicate);
     commit(TEXT, S("one@north.test"), &r, 1, 0, &m);
-    assert_true(m.duplicate);
+    assert_true(m.duplicate && m.id == first);
     assert_int_equal(queue_list(stage.queue, &(struct queue_filter){0}, NULL, NULL), 1);
 }
 
@@ -470,6 +471,24 @@ static void test_recall_race(void **state)
     let_go(&stage.block_after);
     wait_show(id, S("done b@far.test:relayed"));
     assert_slice(recall(id), S("b@far.test:tooLate"));
+}
+
+/* The connection broke after the dot (RFC 5321 4.5.3.2.6): a copy may be there, so recall cannot
+ * promise. */
+static void test_recall_after_cut(void **state)
+{
+    (void)state;
+    struct target t = remote("a@far.test");
+    stage.cut = true;
+    stage.result = TEMPFAIL;
+    stage.reply = S("451 4.4.2 connection lost");
+    int64_t id = commit(TEXT, S("one@north.test"), &t, 1, 0, NULL);
+    queue_run(stage.queue);
+    pthread_mutex_lock(&stage.mutex);
+    while (stage.batches < 2)
+        pthread_cond_wait(&stage.changed, &stage.mutex);
+    pthread_mutex_unlock(&stage.mutex);
+    assert_slice(recall(id), S("a@far.test:tooLate"));
 }
 
 /* Design section 7: delivered to us, unread: removed; fetched: too late. */
@@ -598,10 +617,19 @@ int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(test_born_done),         ROW(test_retransmission), ROW(test_split_and_deliver),
-        ROW(test_defer_then_bounce), ROW(test_null_sender),    ROW(test_hold_and_recall),
-        ROW(test_hold_release),      ROW(test_recall_race),    ROW(test_recall_delivered),
-        ROW(test_crashes),           ROW(test_unreachable),    ROW(test_expiry),
+        ROW(test_born_done),
+        ROW(test_retransmission),
+        ROW(test_split_and_deliver),
+        ROW(test_defer_then_bounce),
+        ROW(test_null_sender),
+        ROW(test_hold_and_recall),
+        ROW(test_hold_release),
+        ROW(test_recall_race),
+        ROW(test_recall_after_cut),
+        ROW(test_recall_delivered),
+        ROW(test_crashes),
+        ROW(test_unreachable),
+        ROW(test_expiry),
         ROW(test_batching),
     };
     return TEST_RUN(tests);
