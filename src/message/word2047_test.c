@@ -84,7 +84,7 @@ static void test_encode_text(void **state)
          "one two three four five six seven eight nine ten eleven twelve thirteen",
          "one two three four five six seven eight nine ten eleven twelve\r\n thirteen", 9},
         {"controls are spaces", "a\r\nBcc: b", "a  Bcc: b", 9},
-        {"not UTF-8: detected", "a\xff", "=?utf-8?B?YcO/?=", 9},
+        {"not UTF-8: detected", "caf\xe9", "=?utf-8?B?Y2Fmw6k=?=", 9},
         {"empty", "", "", 9},
         {"long", "驿站换马，书信继续北行；天明之前，必达京城。驿站换马，书信继续北行。",
          "=?utf-8?B?6am/56uZ5o2i6ams77yM5Lmm5L+h57un57ut5YyX6KGM77yb5aSp?=\r\n "
