@@ -411,14 +411,13 @@ void body_unlink(struct segments *g, const struct body_write *w)
         segment_remove(g, w->place.segment);
 }
 
-void body_insert(struct segments *g, struct db *db, const struct body_write *w)
+bool body_insert(struct db *db, const struct body_write *w)
 {
-    (void)g;
-    if (w->own)
-        sql_exec(db, "INSERT INTO segment(id, bytes, live, own) VALUES (?1, ?2, ?2, 1)", "ii",
-                 w->place.segment, (int64_t)(BODY_HEADER + w->length));
-    sql_exec(db, "INSERT INTO body(id, segment, at, length) VALUES (?, ?, ?, ?)", "iiii",
-             w->body->id, w->place.segment, (int64_t)w->place.at, (int64_t)w->length);
+    if (w->own && sql_exec(db, "INSERT INTO segment(id, bytes, live, own) VALUES (?1, ?2, ?2, 1)",
+                           "ii", w->place.segment, (int64_t)(BODY_HEADER + w->length)) != 1)
+        return false;
+    return sql_exec(db, "INSERT INTO body(id, segment, at, length) VALUES (?, ?, ?, ?)", "iiii",
+                    w->body->id, w->place.segment, (int64_t)w->place.at, (int64_t)w->length) == 1;
 }
 
 void segments_flush(struct segments *g, struct db *db, uint64_t live, int64_t highest_body)
@@ -431,12 +430,17 @@ void segments_flush(struct segments *g, struct db *db, uint64_t live, int64_t hi
     if (highest_body)
         sql_exec(db, "UPDATE counter SET next = max(next, ?) WHERE name = 'body'", "i",
                  highest_body + 1);
+    int64_t next = atomic_load(&g->next_segment);
+    if (next != g->counted_segment)
+        sql_exec(db, "UPDATE counter SET next = max(next, ?) WHERE name = 'segment'", "i", next);
+    g->counting_segment = next;
 }
 
 void segments_keep(struct segments *g)
 {
     if (g->in_batch)
         g->end = g->batch_end;
+    g->counted_segment = g->counting_segment;
     g->in_batch = false;
 }
 

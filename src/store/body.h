@@ -52,12 +52,13 @@ struct segments {
     int dir;        /* DIR/segments */
     uint32_t limit; /* a new segment begins beyond */
     atomic_int_least64_t next_body, next_segment;
-    int fd;               /* the shared segment being written, or -1 */
-    int64_t current;      /* its id, 0: none yet */
-    uint64_t end;         /* its committed end */
-    uint64_t batch_end;   /* its end when the running batch commits */
-    bool in_batch;        /* the running batch appends to it */
-    pthread_mutex_t lock; /* of the descriptors for reading */
+    int64_t counted_segment, counting_segment; /* what its counter row says, will say */
+    int fd;                                    /* the shared segment being written, or -1 */
+    int64_t current;                           /* its id, 0: none yet */
+    uint64_t end;                              /* its committed end */
+    uint64_t batch_end;                        /* its end when the running batch commits */
+    bool in_batch;                             /* the running batch appends to it */
+    pthread_mutex_t lock;                      /* of the descriptors for reading */
     uint64_t clock;
     struct segment_fd open[LIMIT_SEGMENTS_OPEN];
 };
@@ -79,8 +80,8 @@ enum outcome body_prepare(struct segments *g, struct store_body *body, struct bo
 
 /* Writer: appends or links the bodies, then syncs.  TEMPFAIL: nothing of it counts. */
 enum outcome bodies_append(struct segments *g, struct body_write **w, size_t count);
-/* Writer, in the savepoint of the call: the rows of a body. */
-void body_insert(struct segments *g, struct db *db, const struct body_write *w);
+/* Writer, in the savepoint of the call: the rows of a body; false when they could not be made. */
+bool body_insert(struct db *db, const struct body_write *w);
 /* Writer, at the end of the batch: the row of the shared segment; live: bytes that got a row. */
 void segments_flush(struct segments *g, struct db *db, uint64_t live, int64_t highest_body);
 /* Writer, after COMMIT or ROLLBACK. */

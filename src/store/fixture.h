@@ -25,11 +25,32 @@ static inline void fixture_remove(const char *dir)
     nftw(dir, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* A new empty directory under /tmp; the name is in dir. */
-static inline void fixture_dir(char dir[64])
+/* For cmocka_unit_test_setup_teardown: each test has a new empty directory. */
+static char fixture_dir[64];
+
+static inline int fixture_setup(void **state)
 {
-    memcpy(dir, "/tmp/yizhan-store-XXXXXX", 25);
-    assert_non_null(mkdtemp(dir));
+    (void)state;
+    memcpy(fixture_dir, "/tmp/yizhan-store-XXXXXX", 25);
+    return mkdtemp(fixture_dir) ? 0 : -1;
+}
+
+static inline int fixture_teardown(void **state)
+{
+    (void)state;
+    fixture_remove(fixture_dir);
+    return 0;
+}
+
+#define FIXTURE_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+/* Fails with the report unless the store is sound. */
+static inline void assert_sound(struct store *s)
+{
+    struct buf report = {.max = 1 << 20};
+    if (store_check(s, false, &report) != 0)
+        fail_msg("%.*s", P(buf_slice(&report)));
+    buf_end(&report);
 }
 
 static inline struct store *fixture_open(const char *dir)

@@ -54,6 +54,8 @@ struct views {
     pthread_mutex_t lock;
     struct map slots;
     size_t bytes;               /* of the newest views */
+    pthread_mutex_t live_lock;  /* a leaf: of the list */
+    struct view *live;          /* every view somebody holds */
     pthread_mutex_t watch_lock; /* held while watches are called */
 };
 
@@ -74,7 +76,8 @@ struct keeper {
     bool started;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop, checkpoint;
+    atomic_bool stop;
+    bool checkpoint;
     struct db *db; /* for checkpoints */
 };
 
@@ -113,6 +116,12 @@ void view_wake(struct store *s, int64_t account, int64_t mailbox);
 void views_evict(struct store *s, int64_t unused_ms);
 /* About what the newest views keep in memory. */
 size_t views_bytes(struct store *s);
+
+/* When the oldest view was made that is not the newest and still held, less an hour. */
+int64_t views_oldest_ms(struct store *s);
+
+/* compact.c */
+void segments_compact(struct store *s);
 
 /* recall.c */
 bool fetches_open(struct store *s, bool clean);

@@ -36,7 +36,7 @@ static enum outcome mailbox_create(struct store_tx *tx, int64_t account, slice n
 {
     struct working_account *a = working_account(tx, account);
     if (!a)
-        return sql_failed(tx->db) ? TEMPFAIL : PERMFAIL;
+        return working_refusal(tx);
     *mailbox = sql_number(tx->db, 0,
                           "UPDATE account SET next_mailbox = next_mailbox + 1 WHERE id = ?"
                           " RETURNING next_mailbox - 1",
@@ -128,15 +128,21 @@ static bool delivery_note(struct store_tx *tx, struct mailbox_append *m)
     return false;
 }
 
-static void message_insert(struct store_tx *tx, const struct mailbox_append *m, uint64_t size)
+/* False when the id was taken: the counter was behind its rows. */
+static bool message_insert(struct store_tx *tx, const struct mailbox_append *m, uint64_t size)
 {
-    sql_exec(tx->db,
-             "INSERT INTO message(id, account, body, size, internaldate, zone, mailbox, uid,"
-             " queue_id, subject, message_id, preview, prefix, thread_keys, envelope,"
-             " bodystructure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-             "iiiiiiiiitttbbbb", m->message, m->account, m->body, (int64_t)size, m->internaldate_ms,
-             (int64_t)m->zone_minutes, m->mailbox, (int64_t)m->uid, m->queue_id, m->subject,
-             m->message_id, m->preview, m->prefix, m->thread_keys, m->envelope, m->bodystructure);
+    int made = sql_exec(
+        tx->db,
+        "INSERT INTO message(id, account, body, size, internaldate, zone, mailbox, uid,"
+        " queue_id, subject, message_id, preview, prefix, thread_keys, envelope,"
+        " bodystructure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "iiiiiiiiitttbbbb", m->message, m->account, m->body, (int64_t)size, m->internaldate_ms,
+        (int64_t)m->zone_minutes, m->mailbox, (int64_t)m->uid, m->queue_id, m->subject,
+        m->message_id, m->preview, m->prefix, m->thread_keys, m->envelope, m->bodystructure);
+    if (made == -1)
+        tx->store->writer.working.next_message =
+            sql_number(tx->db, 1, "SELECT max(id) + 1 FROM message", "");
+    return made > 0;
 }
 
 /* The body is that of this call, or has a row already. */
@@ -157,7 +163,7 @@ enum outcome mailbox_append(struct store_tx *tx, struct mailbox_append *m)
     struct working_account *a = working_account(tx, m->account);
     struct working_mailbox *box = a ? working_mailbox(tx, m->account, m->mailbox, false) : NULL;
     if (!box)
-        return sql_failed(tx->db) ? TEMPFAIL : PERMFAIL;
+        return working_refusal(tx);
     uint64_t size = m->prefix.n + m->body_bytes;
     assert(m->prefix.n <= LIMIT_PREFIX);
     m->uid = box->info.uidnext;
@@ -171,7 +177,8 @@ enum outcome mailbox_append(struct store_tx *tx, struct mailbox_append *m)
         return PERMFAIL;
     if (!body_resolve(tx, m))
         return sql_failed(tx->db) ? TEMPFAIL : PERMFAIL;
-    message_insert(tx, m, size);
+    if (!message_insert(tx, m, size))
+        return TEMPFAIL;
     working_append(box, &(struct entry){.uid = m->uid,
                                         .message = m->message,
                                         .modseq = working_modseq(tx, a),
@@ -213,7 +220,7 @@ static enum outcome entries_begin(struct entries *x, struct store_tx *tx, int64_
     *a = working_account(tx, account);
     x->box = *a ? working_mailbox(tx, account, mailbox, true) : NULL;
     if (!x->box)
-        return sql_failed(tx->db) ? TEMPFAIL : PERMFAIL;
+        return working_refusal(tx);
     x->done = arena_array(tx->arena, count + 1, sizeof(*x->done));
     x->modseq = (*a)->modseq + ((*a)->modseq == (*a)->undo_modseq);
     return DONE;

@@ -101,8 +101,8 @@ enum outcome mailbox_recall(struct store_tx *tx, int64_t account, int64_t queue_
  */
 struct message {
     int64_t account, id, body;
-    uint64_t size; /* prefix + body */
-    slice prefix;  /* in the arena */
+    uint64_t size;    /* prefix + body */
+    slice prefix;     /* in the arena */
     int64_t queue_id; /* the item that brought it, or 0 */
     int64_t internaldate_ms;
     int zone_minutes;

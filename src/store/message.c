@@ -13,11 +13,12 @@ bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id,
     struct db *db = store_read(s);
     if (!db)
         return false;
-    struct sql *q = sql_query(db,
-                              "SELECT m.body, m.size, m.prefix, m.internaldate, m.zone, b.segment,"
-                              " b.at, b.length, m.queue_id FROM message m JOIN body b ON b.id = m.body"
-                              " WHERE m.id = ? AND m.account = ?",
-                              "ii", id, account);
+    struct sql *q =
+        sql_query(db,
+                  "SELECT m.body, m.size, m.prefix, m.internaldate, m.zone, b.segment,"
+                  " b.at, b.length, m.queue_id FROM message m JOIN body b ON b.id = m.body"
+                  " WHERE m.id = ? AND m.account = ?",
+                  "ii", id, account);
     bool found = sql_row(q);
     if (found)
         *m = (struct message){.account = account,

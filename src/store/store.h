@@ -10,6 +10,7 @@
 #define STORE_STORE_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/outcome.h"
 #include "store/sql.h"
 
@@ -93,6 +94,8 @@ int store_tmpfile(struct store *s);
  * calls it itself once an hour.
  */
 void store_purge(struct store *s, int64_t now_ms);
+#define STORE_RETENTION_MS (7 * DAY_MS)
+#define STORE_DELIVERY_MS  (30 * DAY_MS)
 
 /*
  * Proves the store sound, or repairs derived data and rescues orphan bodies into the mailbox

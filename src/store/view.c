@@ -24,6 +24,10 @@ struct view {
     size_t count; /* chunks */
     struct chunk **chunks;
     uint32_t *starts; /* position of each chunk's first entry */
+    struct store *store;
+    int64_t made_ms;           /* wall clock */
+    atomic_bool superseded;    /* by a newer one */
+    struct view *next, **link; /* in the list of live views */
 };
 
 struct watch {
@@ -51,12 +55,20 @@ slice mailbox_key_slice(const struct mailbox_key *k)
 
 /* ---- one view ---- */
 
-static struct view *view_alloc(int64_t account, int64_t mailbox, size_t chunks)
+static struct view *view_alloc(struct store *s, int64_t account, int64_t mailbox, size_t chunks)
 {
     struct view *v = mem_alloc(sizeof(*v));
-    *v = (struct view){.refs = 1, .account = account, .mailbox = mailbox};
+    *v = (struct view){.refs = 1, .account = account, .mailbox = mailbox, .store = s};
+    v->made_ms = clock_ms();
     v->chunks = mem_alloc((chunks + 1) * sizeof(*v->chunks));
     v->starts = mem_alloc((chunks + 1) * sizeof(*v->starts));
+    pthread_mutex_lock(&s->views.live_lock);
+    v->next = s->views.live;
+    v->link = &s->views.live;
+    if (v->next)
+        v->next->link = &v->next;
+    s->views.live = v;
+    pthread_mutex_unlock(&s->views.live_lock);
     return v;
 }
 
@@ -76,6 +88,11 @@ void view_release(struct view *v)
 {
     if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
         return;
+    pthread_mutex_lock(&v->store->views.live_lock);
+    *v->link = v->next;
+    if (v->next)
+        v->next->link = v->link;
+    pthread_mutex_unlock(&v->store->views.live_lock);
     for (size_t i = 0; i < v->count; i++)
         chunk_release(v->chunks[i]);
     mem_free(v->chunks);
@@ -151,6 +168,7 @@ void views_open(struct store *s)
 {
     pthread_mutex_init(&s->views.lock, NULL);
     pthread_mutex_init(&s->views.watch_lock, NULL);
+    pthread_mutex_init(&s->views.live_lock, NULL);
 }
 
 static struct view_slot *slot_find(struct store *s, int64_t account, int64_t mailbox)
@@ -181,6 +199,8 @@ static void slot_set(struct store *s, struct view_slot *slot, struct view *v)
 {
     s->views.bytes += view_bytes(v);
     s->views.bytes -= view_bytes(slot->newest);
+    if (slot->newest)
+        atomic_store(&slot->newest->superseded, true);
     view_release(slot->newest);
     slot->newest = v;
 }
@@ -195,7 +215,7 @@ struct view *view_newest(struct store *s, int64_t account, int64_t mailbox)
 }
 
 /* Reads a whole mailbox; one statement, so one moment. */
-static struct view *view_load(struct db *db, int64_t account, int64_t mailbox)
+static struct view *view_load(struct store *s, struct db *db, int64_t account, int64_t mailbox)
 {
     struct sql *q =
         sql_query(db,
@@ -208,7 +228,7 @@ static struct view *view_load(struct db *db, int64_t account, int64_t mailbox)
     bool good = true;
     while (good && sql_row(q)) {
         if (!v) {
-            v = view_alloc(account, mailbox, 0);
+            v = view_alloc(s, account, mailbox, 0);
             v->info = (struct view_info){.count = (uint32_t)sql_int(q, 0),
                                          .uidvalidity = (uint32_t)sql_int(q, 1),
                                          .uidnext = (uint32_t)sql_int(q, 2),
@@ -245,7 +265,7 @@ struct view *view_open(struct store *s, int64_t account, int64_t mailbox)
         uint64_t commits = slot->commits;
         pthread_mutex_unlock(&s->views.lock);
         struct db *db = store_read(s);
-        v = db ? view_load(db, account, mailbox) : NULL;
+        v = db ? view_load(s, db, account, mailbox) : NULL;
         store_read_end(s, db);
         pthread_mutex_lock(&s->views.lock);
         if (!v)
@@ -262,14 +282,15 @@ struct view *view_open(struct store *s, int64_t account, int64_t mailbox)
 }
 
 /* The view after a commit: what stood before the working copy's first chunk, then the copy's. */
-static struct view *view_after(const struct view *old, const struct working_mailbox *m)
+static struct view *view_after(struct store *s, const struct view *old,
+                               const struct working_mailbox *m)
 {
     size_t kept = 0;
     if (!m->whole)
         while (kept < old->count &&
                (!m->count || old->chunks[kept]->first_uid < m->chunks[0]->first_uid))
             kept++;
-    struct view *v = view_alloc(m->account, m->mailbox, kept + m->count);
+    struct view *v = view_alloc(s, m->account, m->mailbox, kept + m->count);
     v->info = m->info;
     for (size_t i = 0; i < kept; i++)
         view_push(v, chunk_retain(old->chunks[i]));
@@ -286,7 +307,7 @@ bool view_publish(struct store *s, const struct working_mailbox *m)
         slot->commits++;
         slot->used_ms = clock_mono_ms();
         if (slot->newest)
-            slot_set(s, slot, view_after(slot->newest, m));
+            slot_set(s, slot, view_after(s, slot->newest, m));
     }
     bool watched = slot && slot->watches;
     pthread_mutex_unlock(&s->views.lock);
@@ -325,6 +346,18 @@ void views_evict(struct store *s, int64_t unused_ms)
     arena_end(&a);
 }
 
+int64_t views_oldest_ms(struct store *s)
+{
+    /* An hour of grace: a batch's clock is read before its views are made. */
+    int64_t oldest = INT64_MAX;
+    pthread_mutex_lock(&s->views.live_lock);
+    for (struct view *v = s->views.live; v; v = v->next)
+        if (v->superseded && v->made_ms - HOUR_MS < oldest)
+            oldest = v->made_ms - HOUR_MS;
+    pthread_mutex_unlock(&s->views.live_lock);
+    return oldest;
+}
+
 size_t views_bytes(struct store *s)
 {
     pthread_mutex_lock(&s->views.lock);
@@ -340,12 +373,14 @@ void views_close(struct store *s)
     for (size_t at = 0; map_next(&s->views.slots, &at, &key, &value);) {
         struct view_slot *slot = value;
         assert(!slot->watches && !slot->loading);
-        view_release(slot->newest); /* a view somebody still holds outlives the store */
+        view_release(slot->newest);
         mem_free(slot);
     }
+    assert(!s->views.live); /* a session still holds a view */
     map_end(&s->views.slots);
     pthread_mutex_destroy(&s->views.lock);
     pthread_mutex_destroy(&s->views.watch_lock);
+    pthread_mutex_destroy(&s->views.live_lock);
 }
 
 /* ---- watches and the POP3 lock ---- */

@@ -13,6 +13,7 @@
 
 #include <assert.h>
 
+#include "base/log.h"
 #include "store/change.h"
 #include "store/internal.h"
 #include "base/banned.h"
@@ -85,6 +86,13 @@ int64_t working_new_message(struct store_tx *tx)
     return w->next_message++;
 }
 
+enum outcome working_refusal(struct store_tx *tx)
+{
+    if (working_of(tx)->damaged)
+        log_event(LEVEL_ERROR, "store.damaged", "what=\"a chunk of entries\" do=\"yizhan check\"");
+    return sql_failed(tx->db) || working_of(tx)->damaged ? TEMPFAIL : PERMFAIL;
+}
+
 /* ---- mailboxes ---- */
 
 static void chunks_push(struct working_mailbox *m, struct chunk *c)
@@ -141,6 +149,7 @@ static bool mailbox_load(struct store_tx *tx, struct working_mailbox *m)
     if (c)
         chunks_push(m, c);
     m->whole = !has;
+    working_of(tx)->damaged |= !good;
     return good && !sql_failed(tx->db);
 }
 
@@ -174,6 +183,7 @@ static bool mailbox_load_rest(struct store_tx *tx, struct working_mailbox *m)
         sql_end(q);
     }
     m->whole = good && !sql_failed(tx->db);
+    working_of(tx)->damaged |= !good;
     if (!m->whole) {
         chunks_clear(m->chunks, m->count);
         m->count = 0;
@@ -415,6 +425,7 @@ void working_call(struct working *w)
         undo_clear(m);
     w->touched_mailboxes = NULL;
     w->touched_accounts = NULL;
+    w->damaged = false;
     w->call++;
 }
 
@@ -473,7 +484,7 @@ void working_flush(struct store_tx *tx)
                  a->used, a->id);
     w->directory_version = version;
     if (w->message_counted)
-        sql_exec(tx->db, "UPDATE counter SET next = ? WHERE name = 'message'", "i",
+        sql_exec(tx->db, "UPDATE counter SET next = max(next, ?) WHERE name = 'message'", "i",
                  w->next_message);
 }
 

@@ -48,6 +48,7 @@ struct working_mailbox {
 };
 
 struct working {
+    bool damaged; /* the call met a chunk that cannot be read */
     struct map accounts, mailboxes;
     struct working_account *batch_accounts;
     struct working_mailbox *batch_mailboxes;
@@ -57,16 +58,19 @@ struct working {
     uint64_t directory_version; /* rises when an account row changed behind our back */
     int64_t next_message;       /* 0: not read yet */
     bool message_counted;       /* next_message differs from its row */
-    struct mailbox_key
-        *changed; /* watched mailboxes of the batch just kept, in the batch's arena */
+    /* Watched mailboxes of the batch just kept, in the batch's arena. */
+    struct mailbox_key *changed;
     size_t changed_count, changed_size;
 };
 
-/* NULL: no such account (or the engine failed: sql_failed). */
+/* After a NULL: TEMPFAIL when the engine failed or a row is damaged, PERMFAIL when there is none.
+ */
+enum outcome working_refusal(struct store_tx *tx);
+/* NULL: no such account, or a failure. */
 struct working_account *working_account(struct store_tx *tx, int64_t account);
 /* A new modseq of the account: one for each call that asks, the same within it. */
 int64_t working_modseq(struct store_tx *tx, struct working_account *a);
-/* NULL: no such mailbox.  whole: with all chunks, else only what appending needs. */
+/* NULL: no such mailbox, or a failure.  whole: with all chunks, else only what appending needs. */
 struct working_mailbox *working_mailbox(struct store_tx *tx, int64_t account, int64_t mailbox,
                                         bool whole);
 /* Adds an entry at the end. */

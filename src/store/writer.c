@@ -123,7 +123,7 @@ static void body_doubt_unnamed(struct db *db, const struct body_write *body)
     if (!body->named)
         sql_exec(db,
                  "INSERT INTO body_doubt SELECT ?1 WHERE NOT EXISTS"
-                 " (SELECT 1 FROM q_message WHERE body = ?1)"
+                 " (SELECT 1 FROM q_message WHERE body = ?1 AND body > 0)"
                  " AND NOT EXISTS (SELECT 1 FROM message WHERE body = ?1)",
                  "i", body->body->id);
 }
@@ -137,9 +137,8 @@ static void call_run(struct store *s, struct batch *b, struct waiter *x)
     w->current = x;
     working_call(&w->working);
     sql_exec(db, "SAVEPOINT call", "");
-    if (has_body)
-        body_insert(&s->segments, db, &x->body);
-    x->result = sql_failed(db) ? TEMPFAIL : x->call->fn(&w->tx, x->call->arg);
+    bool ready = !has_body || body_insert(db, &x->body);
+    x->result = ready && !sql_failed(db) ? x->call->fn(&w->tx, x->call->arg) : TEMPFAIL;
     if (x->result == DONE) {
         if (has_body)
             body_doubt_unnamed(db, &x->body);
