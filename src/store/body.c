@@ -232,6 +232,8 @@ void segments_close(struct segments *g)
     for (size_t i = 0; i < LIMIT_SEGMENTS_OPEN; i++)
         if (g->open[i].fd >= 0)
             close(g->open[i].fd);
+    if (g->fd >= 0 && g->end == 0)
+        segment_remove(g, g->current); /* begun by a batch that failed: no row names it */
     if (g->fd >= 0)
         close(g->fd);
     if (g->dir >= 0)
@@ -370,6 +372,14 @@ static bool shared_append(struct segments *g, struct body_write **w, size_t coun
     return true;
 }
 
+/* What a failed batch left behind the committed end goes at once: it also needs the space. */
+static void shared_cut(struct segments *g)
+{
+    if (g->fd >= 0 && ftruncate(g->fd, (off_t)g->end) < 0)
+        log_event(LEVEL_WARNING, "store.cut", "error=\"%s\"", strerror(errno));
+    g->in_batch = false;
+}
+
 static bool own_link(struct segments *g, struct body_write *w)
 {
     char name[SEGMENT_NAME];
@@ -401,7 +411,7 @@ enum outcome bodies_append(struct segments *g, struct body_write **w, size_t cou
     log_event(LEVEL_ERROR, "store.append", "error=\"%s\"", strerror(error));
     for (size_t i = 0; i < count; i++)
         body_unlink(g, w[i]);
-    g->in_batch = false;
+    shared_cut(g);
     return TEMPFAIL;
 }
 
@@ -446,7 +456,8 @@ void segments_keep(struct segments *g)
 
 void segments_forget(struct segments *g)
 {
-    g->in_batch = false;
+    if (g->in_batch)
+        shared_cut(g);
 }
 
 /* ---- reading ---- */

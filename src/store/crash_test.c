@@ -98,7 +98,7 @@ static void *sender_main(void *arg)
 static void child_main(const int64_t accounts[2], uint32_t round, int to)
 {
     struct buf error = {.max = 1024};
-    struct store_options o = {.dir = fixture_dir, .segment_bytes = 300 * 1024};
+    struct store_options o = {.dir = fixture_path, .segment_bytes = 300 * 1024};
     struct store *s = store_open(&o, &error);
     struct sender senders[THREADS];
     pthread_t threads[THREADS];
@@ -187,7 +187,7 @@ static void assert_none_twice(struct store *s)
 static void test_kill(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t accounts[2] = {fixture_account(s, "one", 0), fixture_account(s, "two", 0)};
     store_close(s);
     for (uint32_t round = 0; round < ROUNDS; round++) {
@@ -209,7 +209,7 @@ static void test_kill(void **state)
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         read_notes(ends[0]);
         close(ends[0]);
-        s = fixture_open(fixture_dir);
+        s = fixture_open(fixture_path);
         assert_notes(s, before);
         for (uint32_t number = 0; number < 2 * THREADS; number++) /* the last ones, again */
             send_one(&(struct sender){s, accounts[number % THREADS % 2], round, number,
@@ -219,7 +219,7 @@ static void test_kill(void **state)
         assert_sound(s);
         store_close(s);
     }
-    s = fixture_open(fixture_dir);
+    s = fixture_open(fixture_path);
     assert_notes(s, 0);
     print_message("%zu notes over %d kills\n", note_count, ROUNDS);
     store_close(s);
@@ -240,7 +240,7 @@ static enum outcome recall_fn(struct store_tx *tx, void *arg)
 static void test_fetched_before_a_kill(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0), two = fixture_account(s, "two", 0);
     struct mailbox_append m = {.account = one, .mailbox = 1, .queue_id = 11};
     struct mailbox_append n = {.account = two, .mailbox = 1, .queue_id = 12};
@@ -251,13 +251,13 @@ static void test_fetched_before_a_kill(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         struct buf error = {.max = 1024};
-        s = store_open(&(struct store_options){.dir = fixture_dir}, &error);
+        s = store_open(&(struct store_options){.dir = fixture_path}, &error);
         _exit(s && message_fetched(s, one, m.message) ? kill(getpid(), SIGKILL) : 1);
     }
     int status;
     waitpid(child, &status, 0);
     assert_true(WIFSIGNALED(status));
-    s = fixture_open(fixture_dir);
+    s = fixture_open(fixture_path);
     struct recall x = {.account = one, .queue_id = 11}, y = {.account = two, .queue_id = 12};
     struct store_call first = {.fn = recall_fn, .arg = &x}, second = {.fn = recall_fn, .arg = &y};
     assert_int_equal(store_write(s, &first), PERMFAIL);

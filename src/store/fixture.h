@@ -25,20 +25,27 @@ static inline void fixture_remove(const char *dir)
     nftw(dir, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* A new empty directory under /tmp; the name is in dir. */
+static inline void fixture_dir(char dir[64])
+{
+    memcpy(dir, "/tmp/yizhan-store-XXXXXX", 25);
+    assert_non_null(mkdtemp(dir));
+}
+
 /* For cmocka_unit_test_setup_teardown: each test has a new empty directory. */
-static char fixture_dir[64];
+static char fixture_path[64];
 
 static inline int fixture_setup(void **state)
 {
     (void)state;
-    memcpy(fixture_dir, "/tmp/yizhan-store-XXXXXX", 25);
-    return mkdtemp(fixture_dir) ? 0 : -1;
+    fixture_dir(fixture_path);
+    return 0;
 }
 
 static inline int fixture_teardown(void **state)
 {
     (void)state;
-    fixture_remove(fixture_dir);
+    fixture_remove(fixture_path);
     return 0;
 }
 

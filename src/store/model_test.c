@@ -158,7 +158,7 @@ static void test_mailbox_against_model(void **state)
     for (uint64_t seed = 1; seed <= 3; seed++) {
         m = (struct model){.uidnext = 1};
         dice_state = seed;
-        struct store *s = fixture_open(fixture_dir);
+        struct store *s = fixture_open(fixture_path);
         char name[8] = {'m', (char)('0' + seed)};
         int64_t account = fixture_account(s, name, 0);
         struct view *held = NULL;
@@ -174,7 +174,7 @@ static void test_mailbox_against_model(void **state)
                 view_release(held);
                 held = NULL;
                 store_close(s);
-                s = fixture_open(fixture_dir);
+                s = fixture_open(fixture_path);
                 assert_same(s, account, &m);
             }
             if (step % 90 == 0)
@@ -201,7 +201,7 @@ static void collect(void *arg, const struct change *c)
 static void test_change_log(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0);
     int64_t since[5];
     for (int i = 0; i < 3; i++) {

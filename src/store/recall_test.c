@@ -32,7 +32,7 @@ static int64_t deliver(struct store *s, int64_t account, int64_t queue_id)
 static void test_recall(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0), two = fixture_account(s, "two", 0);
     int64_t message[8];
     for (int i = 1; i <= 5; i++)
@@ -75,7 +75,7 @@ static void test_recall(void **state)
 static void test_recall_rolled_back(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0), id = deliver(s, one, 7);
     struct recall x = {.account = one, .queue_id = 7, .roll_back = true};
     assert_int_equal(recall(s, &x), TEMPFAIL);
@@ -94,12 +94,12 @@ static void test_recall_rolled_back(void **state)
 static void test_marks_are_kept(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0), id = deliver(s, one, 7);
     deliver(s, one, 8);
     assert_true(message_fetched(s, one, id));
     store_close(s);
-    s = fixture_open(fixture_dir);
+    s = fixture_open(fixture_path);
     struct recall x = {.account = one, .queue_id = 7}, y = {.account = one, .queue_id = 8};
     assert_int_equal(recall(s, &x), PERMFAIL);
     assert_slice(x.reason, S("already fetched"));

@@ -29,7 +29,7 @@ static void assert_message(struct store *s, int64_t account, int64_t id, slice w
 static void test_append_and_read(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0);
     assert_true(one > 0);
     struct mailbox_append m = {.account = one, .mailbox = MAILBOX_INBOX, .prefix = S("X: y\r\n")};
@@ -61,7 +61,7 @@ static void test_append_and_read(void **state)
     view_release(newer);
     assert_sound(s);
     store_close(s);
-    s = fixture_open(fixture_dir);
+    s = fixture_open(fixture_path);
     v = view_open(s, one, MAILBOX_INBOX);
     assert_int_equal(view_info(v).count, 1);
     assert_true(view_at(v, 0, &e));
@@ -77,11 +77,11 @@ static void test_open_refusals(void **state)
 {
     (void)state;
     struct buf error = {.max = 1024};
-    struct store_options plain = {.dir = fixture_dir};
+    struct store_options plain = {.dir = fixture_path};
     assert_null(store_open(&plain, &error));
     assert_true(slice_search(buf_slice(&error), S("yizhan init")) > 0);
     buf_clear(&error);
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     assert_null(store_open(&plain, &error));
     assert_true(slice_search(buf_slice(&error), S("in use")) > 0);
     store_close(s);
@@ -104,7 +104,7 @@ static int64_t meta_number(struct store *s, const char *key)
 static void test_clean_mark_and_readers(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     assert_int_equal(meta_number(s, "clean"), 0);
     struct db *db = store_read(s);
     assert_int_equal(sql_exec(db, "UPDATE meta SET value = 1 WHERE key = 'clean'", ""), -2);
@@ -116,7 +116,7 @@ static void test_clean_mark_and_readers(void **state)
     store_close(s);
     struct buf error = {.max = 1024};
     char path[96];
-    snprintf(path, sizeof(path), "%s/store.db", fixture_dir);
+    snprintf(path, sizeof(path), "%s/store.db", fixture_path);
     db = db_open(&(struct db_options){path, false, true, 1 << 20}, &error);
     assert_non_null(db);
     assert_int_equal(sql_number(db, 0, "SELECT value FROM meta WHERE key = 'clean'", ""), 1);
@@ -166,7 +166,7 @@ static struct view_info inbox(struct store *s, int64_t account)
 static void test_failed_call_takes_back_its_own(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0);
     static const enum outcome ends[] = {DONE, PERMFAIL, DONE, TEMPFAIL, TEMPFAIL, DONE};
     uint32_t count = 0;
@@ -210,7 +210,7 @@ static void *crowd_main(void *arg)
 static void test_crowd(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t accounts[2] = {fixture_account(s, "one", 0), fixture_account(s, "two", 0)};
     atomic_int done[2] = {0};
     struct crowd crowd[16];
@@ -292,7 +292,7 @@ static void wait_until_waiting(struct store *s, bool bulk)
 static void test_interactive_before_bulk(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     struct order o = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
     struct order_call calls[3] = {
         {s, {.fn = hold_fn, .arg = &o}},
@@ -337,7 +337,7 @@ static enum outcome by_name_fn(struct store_tx *tx, void *arg)
 static void test_mailbox_names(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0);
     const struct {
         slice name;
@@ -371,7 +371,7 @@ static void test_mailbox_names(void **state)
 static void test_quota_and_refusals(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 100);
     char text[101];
     memset(text, 'x', sizeof(text));
@@ -412,7 +412,7 @@ static enum outcome quota_fn(struct store_tx *tx, void *arg)
 static void test_quota_changed_by_others(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 10);
     static const struct {
         int64_t quota;
@@ -433,7 +433,7 @@ static void test_quota_changed_by_others(void **state)
 static void test_delivery_ids(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0), two = fixture_account(s, "two", 0);
     unsigned char sha[32] = {1}, id[32], other[32];
     delivery_id(S("two@south.test"), S("one@north.test"), sha, id);
@@ -471,7 +471,7 @@ static void count_wake(void *arg)
 static void test_watch(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0), two = fixture_account(s, "two", 0);
     atomic_int wakes = 0;
     struct watch *w = view_watch(s, one, 1, count_wake, &wakes);
@@ -493,7 +493,7 @@ static void test_watch(void **state)
 static void test_pop3_lock(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     assert_true(mailbox_lock(s, 1, 1));
     assert_false(mailbox_lock(s, 1, 1));
     assert_true(mailbox_lock(s, 2, 1));
@@ -508,7 +508,7 @@ static void test_pop3_lock(void **state)
 static void test_views_are_evicted(void **state)
 {
     (void)state;
-    struct store *s = fixture_open(fixture_dir);
+    struct store *s = fixture_open(fixture_path);
     int64_t one = fixture_account(s, "one", 0);
     struct mailbox_append m = {.account = one, .mailbox = 1};
     assert_int_equal(fixture_append(s, &m, S("x")), DONE);
