@@ -332,8 +332,10 @@ static void item_at(struct reader *r)
         r->out->damaged = true;
         advance(r);
         slice domain = read_domain(r);
-        it->spec = span(it->spec, domain.n ? domain : at);
-        it->at = at;
+        if (domain.n) {
+            it->spec = span(it->spec, domain);
+            it->at = at;
+        }
         return;
     }
     if (it->spec.n) { /* "a@b c@d": a comma is missing; the run belongs to the second one */
@@ -537,11 +539,9 @@ static slice quote(struct arena *a, slice s)
 
 slice address_email(struct arena *a, const struct address *x)
 {
-    slice local = x->local;
+    slice local = is_dot_atom(x->local) ? x->local : quote(a, x->local);
     if (!x->domain.n)
-        return local;
-    if (!is_dot_atom(local))
-        local = quote(a, local);
+        return x->local.n ? local : S("");
     char *to = arena_alloc(a, local.n + 1 + x->domain.n);
     memcpy(to, local.p, local.n);
     to[local.n] = '@';

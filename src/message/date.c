@@ -84,7 +84,7 @@ bool date_ms(const struct date_fields *f, int zone_minutes, int64_t *ms)
 struct reader {
     struct date_fields f;
     int zone;
-    bool has_time, has_zone, bad;
+    bool has_time, has_zone, summer;
 };
 
 /* Up to max digits at the front of *s. */
@@ -163,8 +163,10 @@ static void read_zone_name(struct reader *r, slice word)
             r->zone = ZONES[i].minutes;
             r->has_zone = true;
         }
-    if (slice_eq_icase(word, S("DST")) && r->has_zone)
+    if (slice_eq_icase(word, S("DST")) && r->has_zone && !r->summer) {
         r->zone += 60;
+        r->summer = true;
+    }
 }
 
 static void read_half(struct reader *r, slice word)

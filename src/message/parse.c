@@ -293,6 +293,8 @@ static void delimiter(struct walk *w, uint16_t level, bool closing, size_t line)
     }
     if (end && bytes[end - 1] == '\n') /* the line end before a boundary belongs to it */
         end -= end > 1 && bytes[end - 2] == '\r' ? 2 : 1;
+    if (end < top(w)->body) /* but it may be the empty line of a header: then it stays there */
+        end = top(w)->body;
     uint32_t elder = last_child(w, level);
     while (w->depth > (size_t)level + 1)
         pop(w, end, w->lines ? w->lines - 1 : 0);

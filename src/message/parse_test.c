@@ -122,6 +122,9 @@ static void test_trees(void **state)
                "--b\n\none\n--b\n\ntwo\n--b--\n\n--a--",
          "TEXT=multipart/mixed{1=message/rfc822{1.TEXT=multipart/mixed{1.1=text/plain[one] "
          "1.2=text/plain[two]}}}"},
+        {"M9 a message that is only a header",
+         MIXED "--a\nContent-Type: message/rfc822\n\nSubject: x\n\n--a--",
+         "TEXT=multipart/mixed{1=message/rfc822{1.1=text/plain[]}}"},
         {"M9 the message is a message", "Content-Type: message/rfc822\n\nA: b\n\nin",
          "1=message/rfc822{1.1=text/plain[in]}"},
         {"RFC 2046 5.1.5 digest",
