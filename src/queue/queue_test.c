@@ -489,6 +489,14 @@ static void test_recall_after_cut(void **state)
         pthread_cond_wait(&stage.changed, &stage.mutex);
     pthread_mutex_unlock(&stage.mutex);
     assert_slice(recall(id), S("a@far.test:tooLate"));
+    /* The next attempt, still before its own point of no return, changes nothing about that. */
+    pthread_mutex_lock(&stage.mutex);
+    stage.block_before = true;
+    stage.before = false;
+    pthread_mutex_unlock(&stage.mutex);
+    wait_flag(&stage.before);
+    assert_slice(recall(id), S("a@far.test:tooLate"));
+    let_go(&stage.block_before);
 }
 
 /* Design section 7: delivered to us, unread: removed; fetched: too late. */

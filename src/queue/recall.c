@@ -72,14 +72,16 @@ static enum outcome withdraw_tx(struct store_tx *tx, void *arg)
     return DONE;
 }
 
-/* Tries to win the claims on the message's claimed items; true when one of them was not to be
- * found. */
+/* An item of which an earlier attempt may have left a copy is not among them: nothing could be
+ * promised. Tries to win the claims on the message's claimed items; true when one of them was not
+ * to be found. */
 static bool win_claims(struct queue *q, struct recalling *r)
 {
     bool again = false;
     struct db *db = store_read(q->options.store);
-    struct sql *rows = sql_query(db, "SELECT id FROM q_item WHERE message=? AND state=? LIMIT ?",
-                                 "iii", r->message, (int64_t)ITEM_CLAIMED, (int64_t)LIMIT_TARGETS);
+    struct sql *rows =
+        sql_query(db, "SELECT id FROM q_item WHERE message=? AND state=? AND passed=0 LIMIT ?",
+                  "iii", r->message, (int64_t)ITEM_CLAIMED, (int64_t)LIMIT_TARGETS);
     r->item_count = 0;
     while (sql_row(rows) && r->item_count < LIMIT_TARGETS) {
         r->items[r->item_count] = sql_int(rows, 0);
