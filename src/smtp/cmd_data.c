@@ -35,6 +35,8 @@ static void take(struct smtp_session *s, slice run)
     s->body_size += run.n;
     if (!s->body)
         return;
+    if (!s->envelope.eight_bit) /* many send 8-bit text and never say so (RFC 6152) */
+        s->envelope.eight_bit = !slice_is_ascii(run);
     bool fits = s->body_size <= s->options->message_size && !s->dot.bare && !s->dot.long_line;
     if (fits && run.n && !host->body_add(s->body, run))
         s->disk_full = true;

@@ -25,7 +25,7 @@ struct envelope {
     size_t recipient_count;
     slice envid;
     enum dsn_ret ret;
-    bool eight_bit;        /* BODY=8BITMIME */
+    bool eight_bit;        /* BODY=8BITMIME was said, or an octet >= 0x80 was seen */
     int64_t hold_until_ms; /* FUTURERELEASE; 0: none */
 
     /* The connection. */

@@ -210,7 +210,11 @@ enum path_result smtp_domain_parse(struct arena *a, slice in, unsigned allow, sl
 
 bool smtp_helo_valid(slice in)
 {
-    return in.n <= LIMIT_DOMAIN && (is_literal(in) || is_domain(in, '_'));
+    if (in.n > LIMIT_DOMAIN)
+        return false;
+    if (slice_ends(in, S(".")))
+        in.n--;
+    return is_literal(in) || is_domain(in, '_');
 }
 
 /* "@a,@b:" in front of a mailbox: checked, then ignored (RFC 5321 appendix C). */

@@ -33,7 +33,7 @@ enum path_result smtp_path_parse(struct arena *a, slice *in, unsigned allow, sli
 enum path_result smtp_mailbox_parse(struct arena *a, slice in, unsigned allow, slice *address);
 /* The whole of in is a domain or an address literal. */
 enum path_result smtp_domain_parse(struct arena *a, slice in, unsigned allow, slice *domain);
-/* The name in EHLO and HELO: as a domain or literal, and "_" is forgiven. */
+/* The name in EHLO and HELO: as a domain or literal, and "_" and a last dot are forgiven. */
 bool smtp_helo_valid(slice in);
 
 /* The two sides of a normal address (the domain may be a literal; "" when there is none). */

@@ -93,6 +93,9 @@ static void test_parts(void **state)
     assert_slice(smtp_literal_ip(S("[ipv6:2001:db8::1]")), S("2001:db8::1"));
     assert_slice(smtp_literal_ip(S("x.test")), S(""));
     assert_true(smtp_helo_valid(S("my_pc")));
+    assert_true(smtp_helo_valid(S("pc.north.test.")));
+    assert_false(smtp_helo_valid(S(".")));
+    assert_false(smtp_helo_valid(S("a..")));
     assert_true(smtp_helo_valid(S("[127.0.0.1]")));
     assert_false(smtp_helo_valid(S("a b")));
     assert_false(smtp_helo_valid(S("")));

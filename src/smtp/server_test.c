@@ -163,6 +163,32 @@ static void test_message(void **state)
     stop(&h, &f);
 }
 
+/* RFC 6152: what needs 8BITMIME on the way is known whether the client said it or not. */
+static void test_eight_bit(void **state)
+{
+    static const struct {
+        const char *param, *text;
+        bool want;
+    } rows[] = {{"", "a\r\n", false},
+                {"", "a\xe9\r\n", true},
+                {" BODY=7BIT", "\xc3\xa9\r\n", true},
+                {" BODY=8BITMIME", "a\r\n", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct harness h = {0};
+        struct fake_host f;
+        char text[256];
+        start(&h, &f, SMTP_TRANSFER);
+        snprintf(text, sizeof(text),
+                 "EHLO x\r\nMAIL FROM:<>%s\r\nRCPT TO:<one@north.test>\r\nDATA\r\n%s.\r\n",
+                 rows[i].param, rows[i].text);
+        harness_drip(&h, slice_c(text));
+        assert_int_equal(f.accepted, 1);
+        assert_int_equal(f.envelope.eight_bit, rows[i].want);
+        stop(&h, &f);
+    }
+}
+
 /* RFC 3848, RFC 4865: the facts of a submission. */
 static void test_submission_envelope(void **state)
 {
@@ -327,12 +353,19 @@ static void test_idle_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transcripts),     cmocka_unit_test(test_smuggling),
-        cmocka_unit_test(test_message),         cmocka_unit_test(test_submission_envelope),
-        cmocka_unit_test(test_many_recipients), cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_commands_limit),  cmocka_unit_test(test_refusals_limit),
-        cmocka_unit_test(test_refused_at_once), cmocka_unit_test(test_pool_full),
-        cmocka_unit_test(test_too_large),       cmocka_unit_test(test_idle_memory),
+        cmocka_unit_test(test_transcripts),
+        cmocka_unit_test(test_smuggling),
+        cmocka_unit_test(test_message),
+        cmocka_unit_test(test_eight_bit),
+        cmocka_unit_test(test_submission_envelope),
+        cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_commands_limit),
+        cmocka_unit_test(test_refusals_limit),
+        cmocka_unit_test(test_refused_at_once),
+        cmocka_unit_test(test_pool_full),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_idle_memory),
     };
     return TEST_RUN(tests);
 }
