@@ -192,5 +192,6 @@ slice dns_decode(struct arena *a, slice packet, slice name, enum dns_type type,
     uint32_t nothing = DNS_NEGATIVE_S;
     bool final = find_soa(&m, &nothing) || rcode == ns_r_nxdomain;
     out->ttl_s = nothing < out->ttl_s ? nothing : out->ttl_s;
-    return final || slice_eq(out->canonical, name) ? S("") : out->canonical;
+    final |= slice_eq(out->canonical, name) || slice_eq(out->canonical, S("."));
+    return final ? S("") : out->canonical;
 }
