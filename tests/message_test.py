@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
 import unittest
 import xml.etree.ElementTree
@@ -266,6 +267,48 @@ class MessageOracle(unittest.TestCase):
         for i, (message, ours) in enumerate(zip(made, view.view(made))):
             with self.subTest(seed=seed, number=i):
                 self.compare(message, ours)
+
+
+class MessageParse(unittest.TestCase):
+    """yizhan parse: the tree for people, JSON for programs, one part as a file."""
+
+    MAIL = (b"From: =?utf-8?B?6am/56uZ?= <one@north.test>\r\nTo: two@south.test\r\nSubject: x\r\nDate: never\r\n"
+            b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nhello\x1b[1m\r\n--a\r\n"
+            b"Content-Type: image/png; name=p.png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC/w==\r\n--a--\r\n")
+
+    def parse(self, *arguments, mail=MAIL):
+        program = os.path.join(view.ROOT, os.environ.get("YIZHAN_BUILD", "build/debug"), "src/yizhan")
+        env = dict(os.environ, LC_ALL="C.UTF-8")
+        return subprocess.run([program, "parse", *arguments], input=mail, capture_output=True, timeout=60, env=env)
+
+    def test_tree(self):
+        done = self.parse()
+        text = done.stdout.decode()
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        for line in ("From     驿站 <one@north.test>", "TEXT     multipart/mixed", "  2        image/png",
+                     "! bad-date: the Date field is no date: there is none", '4 B as base64, "p.png"'):
+            self.assertIn(line, text)
+        self.assertNotIn("\x1b", text)  # nothing a stranger wrote reaches the terminal as a command
+
+    def test_json_is_the_view(self):
+        self.assertEqual(json.loads(self.parse("--json").stdout), view.view([self.MAIL])[0])
+
+    def test_part(self):
+        self.assertEqual(self.parse("--part", "2").stdout, b"\x00\x01\x02\xff")
+        done = self.parse("--part", "3")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"there is no part", done.stderr)
+
+    def test_any_bytes(self):
+        for mail in (b"", b"\0", b"\xff" * 1000, b"\n" * 1000, b":" * 1000, b"--\n" * 1000):
+            done = self.parse("--json", mail=mail)
+            self.assertEqual(json.loads(done.stdout)["size"], len(mail))
+            self.assertEqual(self.parse(mail=mail).returncode, 0)
+
+    def test_no_such_file(self):
+        done = self.parse("/nonexistent/mail")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "message/address.h"
 #include "message/bodystructure.h"
+#include "message/charset.h"
 #include "message/date.h"
 #include "message/msgid.h"
 #include "message/out.h"
@@ -92,7 +93,10 @@ slice preview_make(struct arena *a, const struct mime *m, const struct body_list
 static void add_line(struct out *o, slice text)
 {
     size_t room = o->n < LIMIT_SEARCH_TEXT ? LIMIT_SEARCH_TEXT - o->n : 0;
-    text = cut_utf8(text, room);
+    struct charset_text t = {.text = text};
+    if (!slice_is_utf8(text)) /* an address of raw bytes */
+        charset_to_utf8(o->arena, S(""), text, &t);
+    text = cut_utf8(t.text, room);
     if (!text.n)
         return;
     out_add(o, text);

@@ -71,6 +71,7 @@ struct mime {
     size_t count;
 };
 
+/* Any bytes to a tree; linear.  The parts are in the arena, the message is borrowed. */
 void mime_parse(struct arena *a, slice message, struct mime *out);
 
 /* The header, the body and both of a part. */
