@@ -1,0 +1,127 @@
+#include "net/name_server.h"
+
+#include "base/test.h"
+
+#include <ftw.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "net/dns.h"
+
+#define NSD "/usr/sbin/nsd"
+
+struct name_server {
+    pid_t pid;
+    uint16_t port;
+    char dir[64];
+};
+
+static FILE *create(const struct name_server *s, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", s->dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    return f;
+}
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t n = sizeof(at);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    getsockname(fd, (struct sockaddr *)&at, &n);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+static bool answers(const char *name)
+{
+    struct arena a = {0};
+    struct dns_answer answer;
+    dns_query(&a, arena_printf(&a, "ns.%s", name), DNS_A, clock_mono_ms() + 1000, &answer);
+    arena_end(&a);
+    return answer.status == DNS_OK;
+}
+
+static void write_config(const struct name_server *s, const struct name_server_zone *zones,
+                         size_t count)
+{
+    FILE *f = create(s, "nsd.conf");
+    fprintf(f,
+            "server:\n  ip-address: 127.0.0.1@%u\n  username: \"\"\n  zonesdir: \"%s\"\n"
+            "  chroot: \"\"\n  pidfile: \"%s/pid\"\n  xfrdfile: \"%s/xfrd\"\n  xfrdir: \"%s\"\n"
+            "  zonelistfile: \"%s/zonelist\"\n  server-count: 1\n  rrl-ratelimit: 0\n"
+            "  ipv4-edns-size: 1232\n  logfile: \"%s/log\"\nremote-control:\n"
+            "  control-enable: no\n",
+            s->port, s->dir, s->dir, s->dir, s->dir, s->dir, s->dir);
+    for (size_t i = 0; i < count; i++)
+        fprintf(f, "zone:\n  name: %s\n  zonefile: %s\n", zones[i].name, zones[i].name);
+    fclose(f);
+}
+
+struct name_server *name_server_start(const struct name_server_zone *zones, size_t count)
+{
+    if (access(NSD, X_OK)) {
+        print_message("no %s here: install nsd to run this test\n", NSD);
+        return NULL;
+    }
+    struct name_server *s = mem_alloc(sizeof(*s));
+    snprintf(s->dir, sizeof(s->dir), "/tmp/yizhan-dns-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    s->port = free_port();
+    for (size_t i = 0; i < count; i++) {
+        FILE *f = create(s, zones[i].name);
+        fprintf(
+            f,
+            "$ORIGIN %s.\n$TTL 60\n@ SOA ns.%s. hostmaster 1 3600 600 86400 30\n@ NS ns.%s.\n%s%s",
+            zones[i].name, zones[0].name, zones[0].name, i ? "" : "ns A 127.0.0.1\n",
+            zones[i].text);
+        fclose(f);
+    }
+    write_config(s, zones, count);
+    char config[128];
+    snprintf(config, sizeof(config), "%s/nsd.conf", s->dir);
+    s->pid = fork();
+    if (s->pid == 0) {
+        setpgid(0, 0);
+        execl(NSD, NSD, "-d", "-c", config, (char *)NULL);
+        _exit(127);
+    }
+    dns_configure(&(struct dns_options){.server = "127.0.0.1", .port = s->port});
+    int64_t end = clock_mono_ms() + 20000;
+    while (!answers(zones[0].name) && clock_mono_ms() < end)
+        usleep(20000);
+    return s;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
+{
+    (void)st, (void)flag, (void)f;
+    return remove(path);
+}
+
+void name_server_kill(struct name_server *s)
+{
+    if (s->pid <= 0)
+        return;
+    kill(s->pid, SIGTERM);
+    waitpid(s->pid, NULL, 0);
+    s->pid = 0;
+}
+
+void name_server_stop(struct name_server *s)
+{
+    if (!s)
+        return;
+    name_server_kill(s);
+    nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    dns_configure(&(struct dns_options){.server = "127.0.0.1"});
+    mem_free(s);
+}
