@@ -1,13 +1,13 @@
 /*
- * base64.  All work is done by two kernels, which run as long as everything is regular: groups()
- * decodes whole groups of four valid characters, triples() encodes whole groups of three bytes.
- * Both exist as portable C over tables and, where the processor has it, as AVX2; the tests hold
- * them equal.  Line ends, junk and padding are handled one character at a time between kernel
- * calls.
+ * base64.  All work is done by three kernels, which run as long as everything is regular: groups()
+ * decodes whole groups of four valid characters and steps over line ends, triples() encodes whole
+ * groups of three bytes, lines() whole lines of 57.  All exist as portable C over tables and, where
+ * the processor has it, as AVX2; the tests hold them equal.  Line ends, junk and padding are
+ * handled one character at a time between kernel calls.
  */
 #include "message/base64.h"
 
-#include <assert.h>
+#include <endian.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -79,23 +79,39 @@ static void put_group(char *out, uint32_t bits)
     out[2] = (char)bits;
 }
 
-size_t base64_groups_portable(slice in, char *out)
+/* Bytes of the line end at p[i], 0 when there is none. */
+static size_t line_end(slice in, size_t i)
+{
+    if (i < in.n && in.p[i] == '\n')
+        return 1;
+    return i + 1 < in.n && in.p[i] == '\r' && in.p[i + 1] == '\n' ? 2 : 0;
+}
+
+size_t base64_groups_portable(slice in, char *out, size_t *written)
 {
     const unsigned char *p = (const unsigned char *)in.p;
+    char *start = out;
     size_t i = 0;
-    for (; i + 8 <= in.n; i += 8, out += 6) {
-        uint32_t one = group_of(p + i), two = group_of(p + i + 4);
-        if ((one | two) & BAD_GROUP)
+    for (;;) {
+        for (; i + 8 <= in.n; i += 8, out += 6) {
+            uint32_t one = group_of(p + i), two = group_of(p + i + 4);
+            if ((one | two) & BAD_GROUP)
+                break;
+            uint64_t bits = htobe64(((uint64_t)one << 24 | two) << 16);
+            memcpy(out, &bits, 8); /* two more than needed: written over, or in the slack */
+        }
+        for (; i + 4 <= in.n; i += 4, out += 3) {
+            uint32_t bits = group_of(p + i);
+            if (bits & BAD_GROUP)
+                break;
+            put_group(out, bits);
+        }
+        size_t end = line_end(in, i);
+        if (!end)
             break;
-        put_group(out, one);
-        put_group(out + 3, two);
+        i += end;
     }
-    for (; i + 4 <= in.n; i += 4, out += 3) {
-        uint32_t bits = group_of(p + i);
-        if (bits & BAD_GROUP)
-            break;
-        put_group(out, bits);
-    }
+    *written = (size_t)(out - start);
     return i;
 }
 
@@ -103,10 +119,29 @@ size_t base64_triples_portable(slice in, char *out)
 {
     const unsigned char *p = (const unsigned char *)in.p;
     size_t i = 0;
+    for (; i + 8 <= in.n; i += 6, out += 8) {
+        uint64_t bits;
+        memcpy(&bits, p + i, 8);
+        bits = be64toh(bits);
+        memcpy(out, pair[bits >> 52], 2);
+        memcpy(out + 2, pair[bits >> 40 & 0xfff], 2);
+        memcpy(out + 4, pair[bits >> 28 & 0xfff], 2);
+        memcpy(out + 6, pair[bits >> 16 & 0xfff], 2);
+    }
     for (; i + 3 <= in.n; i += 3, out += 4) {
         uint32_t bits = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
         memcpy(out, pair[bits >> 12], 2);
         memcpy(out + 2, pair[bits & 0xfff], 2);
+    }
+    return i;
+}
+
+size_t base64_lines_portable(slice in, char *out)
+{
+    size_t i = 0;
+    for (; i + LINE_BYTES <= in.n; i += LINE_BYTES, out += LINE_CHARS + 2) {
+        base64_triples_portable(slice_sub(in, i, i + LINE_BYTES), out);
+        memcpy(out + LINE_CHARS, "\r\n", 2);
     }
     return i;
 }
@@ -133,15 +168,16 @@ AVX2 static inline __m256i where(__m256i mask, int value)
 }
 
 /*
- * 32 characters a step.  The first step that meets something invalid keeps the whole groups before
- * it, so that a line of 76 takes three steps.  Writes up to 8 bytes more than it reports.
+ * 32 characters a step.  A step that meets something invalid keeps the whole groups before it and
+ * goes on behind a line end: a line of 76 takes three steps.  Writes up to 32 bytes more than it
+ * reports.
  */
-AVX2 size_t base64_groups_avx2(slice in, char *out)
+AVX2 size_t base64_groups_avx2(slice in, char *out, size_t *written)
 {
     const __m256i within = _mm256_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1,
                                             2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     const __m256i across = _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 7, 7);
-    size_t i = 0;
+    size_t i = 0, n = 0;
     while (i + 32 <= in.n) {
         __m256i c = _mm256_loadu_si256((const __m256i_u *)(const void *)(in.p + i));
         __m256i upper = between(c, 'A', 'Z'), lower = between(c, 'a', 'z');
@@ -159,45 +195,69 @@ AVX2 size_t base64_groups_avx2(slice in, char *out)
         __m256i twelve = _mm256_maddubs_epi16(sextets, _mm256_set1_epi32(0x01400140));
         __m256i bits = _mm256_madd_epi16(twelve, _mm256_set1_epi32(0x00011000));
         __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(bits, within), across);
-        _mm256_storeu_si256((__m256i_u *)(void *)out, bytes);
+        _mm256_storeu_si256((__m256i_u *)(void *)(out + n), bytes);
         unsigned invalid = ~(unsigned)_mm256_movemask_epi8(valid);
+        size_t good = invalid ? (size_t)__builtin_ctz(invalid) / 4 * 4 : 32;
+        i += good;
+        n += good / 4 * 3;
         if (invalid) {
-            size_t good = (size_t)__builtin_ctz(invalid) / 4 * 4;
-            return i + good;
+            size_t end = line_end(in, i);
+            if (!end) {
+                *written = n;
+                return i;
+            }
+            i += end;
         }
-        i += 32;
-        out += 24;
     }
-    return i + base64_groups_portable(slice_skip(in, i), out);
+    i += base64_groups_portable(slice_skip(in, i), out + n, written);
+    *written += n;
+    return i;
 }
 
-/* 24 bytes a step. */
-AVX2 size_t base64_triples_avx2(slice in, char *out)
+/* 24 bytes as 32 characters. */
+AVX2 static inline __m256i encode_24(const char *p)
 {
     const __m256i spread = _mm256_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10, /**/
                                             5, 4, 6, 5, 8, 7, 9, 8, 11, 10, 12, 11, 14, 13, 15, 14);
+    __m128i low = _mm_loadu_si128((const __m128i_u *)(const void *)p);
+    __m128i high = _mm_loadu_si128((const __m128i_u *)(const void *)(p + 8));
+    /* Each triple xyz as the four bytes y x z y: then the sextets are shifts within 16 bits. */
+    __m256i v = _mm256_shuffle_epi8(_mm256_set_m128i(high, low), spread);
+    __m256i even = _mm256_mulhi_epu16(_mm256_and_si256(v, _mm256_set1_epi32(0x0fc0fc00)),
+                                      _mm256_set1_epi32(0x04000040));
+    __m256i odd = _mm256_mullo_epi16(_mm256_and_si256(v, _mm256_set1_epi32(0x003f03f0)),
+                                     _mm256_set1_epi32(0x01000010));
+    __m256i s = _mm256_or_si256(even, odd);
+    __m256i c = _mm256_add_epi8(s, _mm256_set1_epi8('A'));
+    __m256i from_26 = _mm256_cmpgt_epi8(s, _mm256_set1_epi8(25));
+    __m256i from_52 = _mm256_cmpgt_epi8(s, _mm256_set1_epi8(51));
+    c = _mm256_add_epi8(c, where(from_26, 'a' - 26 - 'A'));
+    c = _mm256_add_epi8(c, where(from_52, '0' - 52 - ('a' - 26)));
+    c = _mm256_add_epi8(c,
+                        where(_mm256_cmpeq_epi8(s, _mm256_set1_epi8(62)), '+' - 62 - ('0' - 52)));
+    return _mm256_add_epi8(
+        c, where(_mm256_cmpeq_epi8(s, _mm256_set1_epi8(63)), '/' - 63 - ('0' - 52)));
+}
+
+AVX2 size_t base64_triples_avx2(slice in, char *out)
+{
     size_t i = 0;
-    for (; i + 24 <= in.n; i += 24, out += 32) {
-        __m128i low = _mm_loadu_si128((const __m128i_u *)(const void *)(in.p + i));
-        __m128i high = _mm_loadu_si128((const __m128i_u *)(const void *)(in.p + i + 8));
-        /* Each triple xyz as the four bytes y x z y: then the sextets are shifts within 16 bits. */
-        __m256i v = _mm256_shuffle_epi8(_mm256_set_m128i(high, low), spread);
-        __m256i even = _mm256_mulhi_epu16(_mm256_and_si256(v, _mm256_set1_epi32(0x0fc0fc00)),
-                                          _mm256_set1_epi32(0x04000040));
-        __m256i odd = _mm256_mullo_epi16(_mm256_and_si256(v, _mm256_set1_epi32(0x003f03f0)),
-                                         _mm256_set1_epi32(0x01000010));
-        __m256i s = _mm256_or_si256(even, odd);
-        __m256i c = _mm256_add_epi8(s, _mm256_set1_epi8('A'));
-        c = _mm256_add_epi8(c, where(_mm256_cmpgt_epi8(s, _mm256_set1_epi8(25)), 'a' - 26 - 'A'));
-        c = _mm256_add_epi8(
-            c, where(_mm256_cmpgt_epi8(s, _mm256_set1_epi8(51)), '0' - 52 - ('a' - 26)));
-        c = _mm256_add_epi8(
-            c, where(_mm256_cmpeq_epi8(s, _mm256_set1_epi8(62)), '+' - 62 - ('0' - 52)));
-        c = _mm256_add_epi8(
-            c, where(_mm256_cmpeq_epi8(s, _mm256_set1_epi8(63)), '/' - 63 - ('0' - 52)));
-        _mm256_storeu_si256((__m256i_u *)(void *)out, c);
-    }
+    for (; i + 24 <= in.n; i += 24, out += 32)
+        _mm256_storeu_si256((__m256i_u *)(void *)out, encode_24(in.p + i));
     return i + base64_triples_portable(slice_skip(in, i), out);
+}
+
+/* Three steps a line; the third runs 20 characters into the next line, which is there. */
+AVX2 size_t base64_lines_avx2(slice in, char *out)
+{
+    size_t i = 0;
+    for (; i + 72 <= in.n; i += LINE_BYTES, out += LINE_CHARS + 2) {
+        _mm256_storeu_si256((__m256i_u *)(void *)out, encode_24(in.p + i));
+        _mm256_storeu_si256((__m256i_u *)(void *)(out + 32), encode_24(in.p + i + 24));
+        _mm256_storeu_si256((__m256i_u *)(void *)(out + 64), encode_24(in.p + i + 48));
+        memcpy(out + LINE_CHARS, "\r\n", 2);
+    }
+    return i + base64_lines_portable(slice_skip(in, i), out);
 }
 #else
 bool base64_has_avx2(void)
@@ -205,25 +265,36 @@ bool base64_has_avx2(void)
     return false;
 }
 
-size_t base64_groups_avx2(slice in, char *out)
+size_t base64_groups_avx2(slice in, char *out, size_t *written)
 {
-    return base64_groups_portable(in, out);
+    return base64_groups_portable(in, out, written);
 }
 
 size_t base64_triples_avx2(slice in, char *out)
 {
     return base64_triples_portable(in, out);
 }
+
+size_t base64_lines_avx2(slice in, char *out)
+{
+    return base64_lines_portable(in, out);
+}
 #endif
 
-static size_t groups(slice in, char *out)
+static size_t groups(slice in, char *out, size_t *written)
 {
-    return base64_has_avx2() ? base64_groups_avx2(in, out) : base64_groups_portable(in, out);
+    return base64_has_avx2() ? base64_groups_avx2(in, out, written)
+                             : base64_groups_portable(in, out, written);
 }
 
 static size_t triples(slice in, char *out)
 {
     return base64_has_avx2() ? base64_triples_avx2(in, out) : base64_triples_portable(in, out);
+}
+
+static size_t lines(slice in, char *out)
+{
+    return base64_has_avx2() ? base64_lines_avx2(in, out) : base64_lines_portable(in, out);
 }
 
 size_t base64_decode_room(size_t n)
@@ -259,14 +330,14 @@ size_t base64_encode(slice in, char *out)
 
 size_t base64_encode_lines(slice in, char *out)
 {
-    char *start = out;
-    while (in.n) {
-        out += base64_encode(slice_sub(in, 0, LINE_BYTES), out);
-        memcpy(out, "\r\n", 2);
-        out += 2;
-        in = slice_skip(in, LINE_BYTES);
+    size_t done = lines(in, out), n = done / LINE_BYTES * (LINE_CHARS + 2);
+    in = slice_skip(in, done);
+    if (in.n) {
+        n += base64_encode(in, out + n);
+        memcpy(out + n, "\r\n", 2);
+        n += 2;
     }
-    return (size_t)(out - start);
+    return n;
 }
 
 slice base64_text(struct arena *a, slice in)
@@ -312,9 +383,9 @@ size_t base64_decode_step(struct base64_stream *s, slice in, char *out)
     size_t i = 0, n = 0;
     while (i < in.n) {
         if (s->sextets == 0) {
-            size_t used = groups(slice_skip(in, i), out + n);
-            i += used;
-            n += used / 4 * 3;
+            size_t written;
+            i += groups(slice_skip(in, i), out + n, &written);
+            n += written;
             if (i == in.n)
                 break;
         }
@@ -351,9 +422,9 @@ bool base64_decode_strict(struct arena *a, slice in, slice *out)
     const unsigned char *last = (const unsigned char *)in.p + in.n - 4;
     size_t pads = last[3] != '=' ? 0 : last[2] != '=' ? 1 : 2;
     slice whole = slice_sub(in, 0, in.n - (pads ? 4 : 0));
-    if (groups(whole, p) != whole.n)
+    size_t n;
+    if (groups(whole, p, &n) != whole.n || n != whole.n / 4 * 3) /* no line ends here */
         return false;
-    size_t n = whole.n / 4 * 3;
     if (pads) {
         uint32_t bits = place[0][last[0]] | place[1][last[1]] | (pads == 1 ? place[2][last[2]] : 0);
         if (bits & BAD_GROUP || bits & (pads == 1 ? 0xff : 0xffff))

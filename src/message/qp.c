@@ -1,10 +1,9 @@
 /*
  * quoted-printable.  Decoding goes line by line (memchr finds "\n" and "=", runs between are
- * copied); encoding too, with a fast path for lines that need nothing.
+ * copied); encoding copies runs of plain characters.
  */
 #include "message/qp.h"
 
-#include "message/out.h"
 #include "base/banned.h"
 
 enum { LINE_MAX = 76 };
@@ -14,59 +13,60 @@ static bool is_wsp(char c)
     return c == ' ' || c == '\t';
 }
 
-static slice trim_end(slice s, bool cr_too)
-{
-    while (s.n && (is_wsp(s.p[s.n - 1]) || (cr_too && s.p[s.n - 1] == '\r')))
-        s.n--;
-    return s;
-}
+/* One more than the value of a hexadecimal digit; 0: it is none. */
+static const uint8_t digit[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 /* The "=XY" of a piece of a line; an "=" without two digits is kept (M4). */
-static char *decode_piece(slice s, char *out, bool *damaged)
+static char *decode_piece(const char *p, const char *end, char *out, bool *damaged)
 {
-    while (s.n) {
-        ptrdiff_t at = slice_find(s, '=');
-        size_t run = at < 0 ? s.n : (size_t)at;
-        memmove(out, s.p, run);
-        out += run;
-        s = slice_skip(s, run);
-        while (s.n && s.p[0] == '=') {
-            int high = s.n > 2 ? ascii_unhex(s.p[1]) : -1;
-            int low = s.n > 2 ? ascii_unhex(s.p[2]) : -1;
-            if (high < 0 || low < 0) {
-                *damaged = true;
-                *out++ = '=';
-                s = slice_skip(s, 1);
-            } else {
-                *out++ = (char)(high << 4 | low);
-                s = slice_skip(s, 3);
-            }
+    while (p < end) {
+        if (*p != '=') {
+            const char *next = memchr(p, '=', (size_t)(end - p));
+            size_t run = (size_t)((next ? next : end) - p);
+            memmove(out, p, run);
+            out += run;
+            p += run;
+            continue;
+        }
+        uint8_t high = end - p > 2 ? digit[(unsigned char)p[1]] : 0;
+        uint8_t low = end - p > 2 ? digit[(unsigned char)p[2]] : 0;
+        if (high && low) {
+            *out++ = (char)((high - 1) << 4 | (low - 1));
+            p += 3;
+        } else {
+            *damaged = true;
+            *out++ = *p++;
         }
     }
     return out;
 }
 
-/* One line with its end ("", "\n" or "\r\n"). */
-static char *decode_line(slice line, char *out, bool *damaged)
+/* One line, p to end, its line end included if it has one. */
+static char *decode_line(const char *p, const char *end, char *out, bool *damaged)
 {
-    slice all = line, content = trim_end(line, true);
-    size_t end = 0;
-    if (all.n && all.p[all.n - 1] == '\n') {
-        end = all.n > 1 && all.p[all.n - 2] == '\r' ? 2 : 1;
-        content = trim_end(slice_sub(all, 0, all.n - 1), true);
-    }
-    if (content.n && content.p[content.n - 1] == '=') /* a soft break */
-        return decode_piece(slice_sub(content, 0, content.n - 1), out, damaged);
-    content = trim_end(slice_sub(all, 0, all.n - end), false);
-    out = decode_piece(content, out, damaged);
-    memmove(out, all.p + all.n - end, end);
-    return out + end;
+    size_t ending = end > p && end[-1] == '\n' ? 1 : 0;
+    ending += ending && end - p > 1 && end[-2] == '\r';
+    const char *content = end - ending, *soft = content;
+    while (soft > p && (is_wsp(soft[-1]) || soft[-1] == '\r'))
+        soft--;
+    if (soft > p && soft[-1] == '=') /* a soft break */
+        return decode_piece(p, soft - 1, out, damaged);
+    while (content > p && is_wsp(content[-1]))
+        content--;
+    out = decode_piece(p, content, out, damaged);
+    memmove(out, end - ending, ending);
+    return out + ending;
 }
 
 /* How much of an unfinished line can be decoded without knowing what follows. */
 static size_t settled(slice line)
 {
-    line = trim_end(line, true);
+    while (line.n && (is_wsp(line.p[line.n - 1]) || line.p[line.n - 1] == '\r'))
+        line.n--;
     for (size_t back = 1; back <= 2 && back <= line.n; back++)
         if (line.p[line.n - back] == '=')
             return line.n - back;
@@ -75,24 +75,24 @@ static size_t settled(slice line)
 
 size_t qp_decode_step(slice in, bool last, char *out, size_t *used, bool *damaged)
 {
+    const char *p = in.p, *end = in.p + in.n;
     char *start = out;
     bool ignored;
     if (!damaged)
         damaged = &ignored;
-    *used = 0;
-    while (*used < in.n) {
-        slice rest = slice_skip(in, *used);
-        ptrdiff_t at = slice_find(rest, '\n');
-        if (at < 0 && !last) {
-            rest.n = settled(rest);
-            out = decode_piece(rest, out, damaged);
-            *used += rest.n;
+    while (p < end) {
+        const char *line_end = memchr(p, '\n', (size_t)(end - p));
+        if (!line_end && !last) {
+            size_t n = settled((slice){p, (size_t)(end - p)});
+            out = decode_piece(p, p + n, out, damaged);
+            p += n;
             break;
         }
-        slice line = at < 0 ? rest : slice_sub(rest, 0, (size_t)at + 1);
-        out = decode_line(line, out, damaged);
-        *used += line.n;
+        line_end = line_end ? line_end + 1 : end;
+        out = decode_line(p, line_end, out, damaged);
+        p = line_end;
     }
+    *used = in.n ? (size_t)(p - in.p) : 0;
     return (size_t)(out - start);
 }
 
@@ -104,133 +104,123 @@ size_t qp_decode(slice in, char *out, bool *damaged)
     return qp_decode_step(in, true, out, &used, damaged);
 }
 
+/* ---- encoding ---- */
+
 /* Characters that may stand for themselves inside a line. */
-static bool is_plain(char c)
+static inline bool is_plain(char c)
 {
     return (c >= ' ' && c <= '~' && c != '=') || c == '\t';
 }
 
-/* Bytes of the UTF-8 character at s, as far as they are there; 1 for anything else. */
-static size_t character(slice s)
+/* Eight bytes at once: false when one of them might not be plain (a TAB is looked at again). */
+static inline bool eight_plain(const char *p)
 {
-    unsigned char c = (unsigned char)s.p[0];
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t w;
+    memcpy(&w, p, 8);
+    uint64_t equals = w ^ (ones * '=');
+    uint64_t bad = ((equals - ones) & ~equals) | (w - ones * ' ') | w | (w + ones);
+    return !(bad & tops);
+}
+
+static inline size_t plain_run(const char *p, size_t n)
+{
+    size_t i = 0;
+    for (;;) {
+        while (i + 8 <= n && eight_plain(p + i))
+            i += 8;
+        size_t stop = i + 8 < n ? i + 8 : n;
+        while (i < stop && is_plain(p[i]))
+            i++;
+        if (i < stop || i == n)
+            return i;
+    }
+}
+
+/* Bytes of the UTF-8 character at p, as far as they are there; 1 for anything else. */
+static inline size_t character(const char *p, size_t left)
+{
+    unsigned char c = (unsigned char)p[0];
     size_t want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1, n = 1;
-    while (n < want && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+    while (n < want && n < left && ((unsigned char)p[n] & 0xc0) == 0x80)
         n++;
     return n;
 }
 
-/* Counts, and writes when there is somewhere to write to. */
-struct writer {
-    char *p; /* NULL: only count */
-    size_t n;
-};
-
-static void put(struct writer *w, slice s)
+/* At the start of an output line these would be changed on the way by mbox or SMTP software. */
+static inline bool needs_guard(const char *p, size_t n)
 {
-    if (w->p)
-        memcpy(w->p + w->n, s.p, s.n);
-    w->n += s.n;
+    return (p[0] == 'F' && n >= 5 && memcmp(p, "From ", 5) == 0) || (p[0] == '.' && n == 1);
 }
 
-static void put_hex(struct writer *w, char c)
+static inline void put_hex(char *to, char c)
 {
     static const char digits[] = "0123456789ABCDEF";
-    unsigned char u = (unsigned char)c;
-    put(w, (slice){(const char[]){'=', digits[u >> 4], digits[u & 15]}, 3});
+    to[0] = '=';
+    to[1] = digits[(unsigned char)c >> 4];
+    to[2] = digits[(unsigned char)c & 15];
 }
 
-/* At the start of an output line these would be changed on the way by mbox or SMTP software. */
-static bool needs_guard(slice rest)
+/*
+ * One source line without its end: writes it to to, or only counts when to is NULL.  Runs of plain
+ * characters are copied, as much as the output line holds; everything else is one unit of "=XY".
+ */
+static inline size_t encode_line(char *to, const char *p, size_t n)
 {
-    return slice_starts(rest, S("From ")) || slice_eq(rest, S("."));
-}
-
-static bool all_plain(slice line)
-{
-    bool plain = true;
-    for (size_t i = 0; i < line.n; i++)
-        plain &= is_plain(line.p[i]);
-    return plain;
-}
-
-/* One source line without its end. */
-static void encode_line(struct writer *w, slice line)
-{
-    if (line.n == 0)
-        return;
-    if (line.n <= LINE_MAX && !is_wsp(line.p[line.n - 1]) && !needs_guard(line) &&
-        all_plain(line)) {
-        put(w, line);
-        return;
-    }
-    size_t column = 0;
-    while (line.n) {
-        size_t n = character(line);
-        bool end = n == line.n;
-        bool plain = is_plain(line.p[0]) && !(end && is_wsp(line.p[0]));
-        size_t width = plain ? 1 : 3 * n;
-        if (column + width > (size_t)(end ? LINE_MAX : LINE_MAX - 1)) {
-            put(w, S("=\r\n"));
+    size_t out = 0, column = 0, i = 0;
+    while (i < n) {
+        bool guard = column == 0 && needs_guard(p + i, n - i);
+        size_t run = guard ? 0 : plain_run(p + i, n - i);
+        if (run && i + run == n && is_wsp(p[n - 1]))
+            run--; /* white space at the end is encoded */
+        size_t units = run ? run : guard ? 1 : character(p + i, n - i);
+        size_t width = run ? run : 3 * units;
+        size_t room = (i + units == n ? LINE_MAX : LINE_MAX - 1) - column;
+        if (run && width > room)
+            units = width = LINE_MAX - 1 - column;
+        if (width == 0 || width > room) {
+            if (to)
+                memcpy(to + out, "=\r\n", 3);
+            out += 3;
             column = 0;
+            continue;
         }
-        if (column == 0 && plain && needs_guard(line)) {
-            plain = false;
-            width = 3;
-        }
-        for (size_t i = 0; i < n && !plain; i++)
-            put_hex(w, line.p[i]);
-        if (plain)
-            put(w, slice_sub(line, 0, 1));
+        if (to && run)
+            memcpy(to + out, p + i, units);
+        for (size_t k = 0; to && !run && k < units; k++)
+            put_hex(to + out + 3 * k, p[i + k]);
+        out += width;
         column += width;
-        line = slice_skip(line, n);
+        i += units;
     }
+    return out;
 }
 
-/* The next source line of text with its CRLF or LF. */
-static slice next_line(slice *in)
+static inline size_t encode(char *to, slice in, enum qp_mode mode)
 {
-    ptrdiff_t at = slice_find(*in, '\n');
-    slice line = at < 0 ? *in : slice_sub(*in, 0, (size_t)at + 1);
-    *in = slice_skip(*in, line.n);
-    return line;
-}
-
-static void encode_next(struct writer *w, slice *in, enum qp_mode mode)
-{
-    slice line = mode == QP_BINARY ? *in : next_line(in);
+    size_t out = 0;
     if (mode == QP_BINARY)
-        *in = slice_skip(*in, in->n);
-    bool ended = mode == QP_TEXT && slice_ends(line, S("\n"));
-    if (ended)
-        line.n -= slice_ends(line, S("\r\n")) ? 2 : 1;
-    encode_line(w, line);
-    if (ended)
-        put(w, S("\r\n"));
+        return encode_line(to, in.p, in.n);
+    for (const char *p = in.p, *end = in.p + in.n; p < end;) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        size_t n = (size_t)((stop ? stop : end) - p);
+        size_t content = stop && n && p[n - 1] == '\r' ? n - 1 : n;
+        out += encode_line(to ? to + out : NULL, p, content);
+        if (to && stop)
+            memcpy(to + out, "\r\n", 2);
+        out += stop ? 2 : 0;
+        p += n + (stop != NULL);
+    }
+    return out;
 }
 
 size_t qp_length(slice in, enum qp_mode mode)
 {
-    struct writer w = {0};
-    while (in.n)
-        encode_next(&w, &in, mode);
-    return w.n;
+    return encode(NULL, in, mode);
 }
 
 slice qp_encode(struct arena *a, slice in, enum qp_mode mode)
 {
-    struct out out = {.arena = a};
-    while (in.n) {
-        slice again = in;
-        struct writer w = {0};
-        ptrdiff_t at = slice_find(in, '\n');
-        size_t line = mode == QP_TEXT && at >= 0 ? (size_t)at + 1 : in.n;
-        /* Three for each byte; a soft break for each 72 (a character of 12 may not fit) and a CR.
-         */
-        w.p = out_space(&out, line * 3 + line / 20 * 3 + 8);
-        encode_next(&w, &again, mode);
-        out_wrote(&out, w.n);
-        in = again;
-    }
-    return out_slice(&out);
+    char *out = arena_alloc(a, qp_length(in, mode) + 1);
+    return (slice){out, encode(out, in, mode)};
 }
