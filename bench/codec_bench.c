@@ -76,7 +76,7 @@ static void measure(const struct job *j, char *out)
         double rate = bytes / (us > 0 ? us : 1) / 1e3;
         best = rate > best ? rate : best;
     }
-    printf("%-34s %6.2f GB/s\n", j->name, best);
+    printf("%s\t%.2f\tGB/s\n", j->name, best);
 }
 
 int main(void)

@@ -159,7 +159,7 @@ static bool print_text(struct out *out, slice name, slice value, slice *error)
     return true;
 }
 
-/* An id is one word of ASCII, or UTF-8 in an internationalised message. */
+/* An id is one word. */
 static bool is_id(slice id)
 {
     for (size_t i = 0; i < id.n; i++)
@@ -174,6 +174,8 @@ static bool print_ids(struct out *out, slice name, const slice *ids, size_t coun
     for (size_t i = 0; i < count; i++) {
         /* Of a very long thread the first and the last ones matter (RFC 5322 3.6.4). */
         if (count > REFERENCES_MAX && i && i < count - REFERENCES_MAX + 1)
+            continue;
+        if (!slice_is_ascii(ids[i])) /* not worth SMTPUTF8: the thread is found without it */
             continue;
         if (!is_id(ids[i]))
             return refuse(out->arena, error, "not a message id", ids[i]);
@@ -248,6 +250,8 @@ bool print_header(struct composer *m, const struct compose *c, slice *error)
     m->message_id = c->message_id;
     if (!m->message_id.n)
         m->message_id = plan_message_id(m->arena, m->seed, domain_of(m->arena, c));
+    if (!slice_is_ascii(m->message_id))
+        return refuse(m->arena, error, "not a message id", m->message_id);
     print_date(out, c->date_ms, c->zone_minutes);
     if (!print_originators(m, c, error) || !print_destinations(m, c, error))
         return false;
