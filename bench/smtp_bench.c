@@ -1,6 +1,6 @@
 /*
  * The SMTP server session alone, without network and disk: octets of DATA per second through it,
- * and whole mails per second.  Rows "name<TAB>number<TAB>unit".
+ * and whole mails per second, of processor time.  Rows "name<TAB>number<TAB>unit".
  */
 #include <stdio.h>
 #include <stdlib.h>

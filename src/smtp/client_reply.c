@@ -3,7 +3,7 @@
 
 #include "base/banned.h"
 
-enum { REPLY_LINES_MAX = 200 };
+enum { REPLY_LINES_MAX = 200, REPLY_TEXT_MAX = 32 * 1024 };
 
 /* "5.1.1 " at the start of text, when its class is that of the code (RFC 2034). */
 static slice eat_enhanced(slice *text, int code)
@@ -28,7 +28,8 @@ int reply_take(struct reply_lines *x, struct arena *a, slice line)
 {
     uint64_t code;
     if (line.n < 3 || !slice_u64(slice_sub(line, 0, 3), 999, &code) || code < 100 ||
-        (line.n > 3 && line.p[3] != '-' && line.p[3] != ' ') || x->count >= REPLY_LINES_MAX)
+        (line.n > 3 && line.p[3] != '-' && line.p[3] != ' ') || x->count >= REPLY_LINES_MAX ||
+        x->r.text.n + line.n > REPLY_TEXT_MAX)
         return -1;
     slice text = slice_skip(line, 4);
     slice enhanced = eat_enhanced(&text, (int)code);

@@ -445,6 +445,11 @@ static void test_reply_take(void **state)
     };
     (void)state;
     struct arena a = {0};
+    struct reply_lines endless = {0};
+    unsigned lines = 0;
+    while (reply_take(&endless, &a, S("250-more")) == 0)
+        lines++;
+    assert_int_equal(lines, 200); /* a reply without end is none */
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct reply_lines x = {0};
         slice in = slice_c(rows[i].in), line = S("");
