@@ -1,3 +1,7 @@
+/*
+ * inih splits lines into section, key and value; everything else is decided by config_rows.  inih
+ * stops for nothing and tells one line number, so lines it would misread are refused before.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Defaults, values, and every way to write a line wrong with what is said about it. */
 #include "base/test.h"
 
 #include "base/clock.h"

@@ -56,7 +56,8 @@ int main(int argc, char **argv)
     const char **words = arena_array(&a, (size_t)argc + 1, sizeof(*words));
     for (int i = 1; i < argc; i++)
         words[i - 1] = argv[i];
-    signal(SIGPIPE, SIG_IGN); /* a lost connection is an error of write, not the end of us */
+    /* a lost connection is an error of write, not the end of us */
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     json_begin();
     int count = argc > 1 ? argc - 1 : 0;
     if (count == 1 && strcmp(words[0], "--version") == 0)

@@ -1,3 +1,7 @@
+/*
+ * Finding the server: options win over the account file's section, which wins over nothing.  --dir
+ * reads the ports and the certificate from a post's own yizhan.conf.
+ */
 #include "agent/account.h"
 
 #include <errno.h>

@@ -5,8 +5,8 @@
  *   [default]
  *   server = mail.north.test
  *   user = one@north.test
- *   ca-file = /home/one/north.pem
- *   password-file = /home/one/.secret
+ *   ca-file = /etc/yizhan/north.pem
+ *   password-file = /etc/yizhan/one.secret
  */
 #ifndef AGENT_ACCOUNT_H
 #define AGENT_ACCOUNT_H

@@ -1,3 +1,7 @@
+/*
+ * Stop 1: addresses of the command line become lists, files become parts that are read while they
+ * are sent, and To, Cc and Bcc become the envelope (RFC 5322 3.6.3: Bcc never reaches the message).
+ */
 #include "agent/compose.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The bytes come from memory, at most step at a time; what the client writes is kept. */
 #include "agent/fake_dial.h"
 
 #include "net/dial.h"

@@ -1,3 +1,4 @@
+/* One table from file endings to media types; the first that fits wins. */
 #include "agent/media.h"
 
 #include "base/banned.h"

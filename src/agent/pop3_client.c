@@ -1,3 +1,7 @@
+/*
+ * Straight code: write a command, read its answer.  Input is buffered here, not in dial.h, because
+ * a message is taken in runs of any length and what follows it must stay.
+ */
 #include "agent/pop3_client.h"
 
 #include "base/limits.h"

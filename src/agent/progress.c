@@ -1,3 +1,7 @@
+/*
+ * The line is written at most ten times a second, and only when the transfer takes longer than half
+ * a second or was asked to show it.
+ */
 #include "agent/progress.h"
 
 #include <stdio.h>

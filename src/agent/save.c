@@ -1,3 +1,7 @@
+/*
+ * A message is written to a part file, synced, and then linked to its name: a name that exists is
+ * whole and durable.  An mbox is cut back to its length when a message does not end.
+ */
 #include "agent/save.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* A set of UIDLs in memory, loaded from the file and written back as a whole (file_write). */
 #include "agent/seen.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * The parser and the printer of the table of subcommands.  Values are kept by the index of their
+ * option row, so an option that is not in the table cannot be asked for.
+ */
 #include "base/command.h"
 
 #include <assert.h>

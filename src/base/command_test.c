@@ -1,3 +1,4 @@
+/* What a command line is read as, which mistakes are refused with which words, what help says. */
 #include "base/test.h"
 
 #include <fcntl.h>

@@ -1,3 +1,6 @@
+/*
+ * Texts that are not UTF-8 are mended on the way out, so that every reply is JSON (RFC 8259 8.1).
+ */
 #include "base/json.h"
 
 #include <stdio.h>

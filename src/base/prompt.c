@@ -1,3 +1,4 @@
+/* A line is read byte by byte: what follows it on standard input belongs to others. */
 #include "base/prompt.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Width by a table of ranges: no locale, so tables look the same everywhere. */
 #include "base/text.h"
 #include "base/banned.h"
 

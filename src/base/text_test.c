@@ -1,3 +1,4 @@
+/* Widths of Chinese and combining characters, cutting, and terminal controls of strangers. */
 #include "base/test.h"
 
 #include "base/text.h"

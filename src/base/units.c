@@ -1,3 +1,4 @@
+/* A number and a unit from a table; dates by hand, because strptime(3) takes too much. */
 #include "base/units.h"
 
 #include <time.h>

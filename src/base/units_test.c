@@ -1,3 +1,4 @@
+/* Durations, sizes and times as people write them, and what is none. */
 #include "base/test.h"
 
 #include "base/clock.h"

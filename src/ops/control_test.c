@@ -4,6 +4,7 @@
  */
 #include "base/test.h"
 
+#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -59,6 +60,12 @@ static int setup(void **state)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
 static int teardown(void **state)
 {
     struct fixture *f = *state;
@@ -69,9 +76,7 @@ static int teardown(void **state)
     assert_int_equal(stat("run/control.sock", &st), -1);
     env_close(&f->env);
     config_end(&f->config);
-    char command[128];
-    snprintf(command, sizeof(command), "rm -r %s", f->dir);
-    return system(command) == 0 ? 0 : -1;
+    return nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static int dial(void)
@@ -218,6 +223,6 @@ int main(void)
         cmocka_unit_test(test_socket_is_private),
     };
     json_begin();
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     return cmocka_run_group_tests(tests, setup, teardown);
 }

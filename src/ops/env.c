@@ -1,3 +1,4 @@
+/* Store, secrets, queue: opened in this order, closed in the opposite one. */
 #include "ops/env.h"
 #include "base/banned.h"
 

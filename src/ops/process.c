@@ -1,3 +1,4 @@
+/* Users, directories and privileges, by system calls that are checked one by one. */
 #include "ops/process.h"
 
 #include <errno.h>

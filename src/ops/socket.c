@@ -1,3 +1,4 @@
+/* Unix sockets have room for 107 bytes of path: a longer one is reached through /proc/self/fd. */
 #include "ops/socket.h"
 
 #include <errno.h>

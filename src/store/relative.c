@@ -1,3 +1,4 @@
+/* The default VFS with one function replaced: a path is its own full path. */
 #include "store/relative.h"
 
 #include <pthread.h>
