@@ -54,14 +54,18 @@ const struct stop_row stop_table[STOP_LAST] = {
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
-/* "2026-11-23T20:24:01.123Z" */
+/* "2026-11-23T20:24:01.123Z"; the text of the last second is kept, for lines come in bursts. */
 static void print_time(char out[32], int64_t at_ms)
 {
-    time_t t = (time_t)(at_ms / 1000);
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    size_t n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, 32 - n, ".%03dZ", (int)(at_ms % 1000));
+    static _Thread_local int64_t second = -1;
+    static _Thread_local char text[24];
+    if (at_ms / 1000 != second) {
+        time_t t = (time_t)(second = at_ms / 1000);
+        struct tm tm;
+        gmtime_r(&t, &tm);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    }
+    snprintf(out, 32, "%s.%03dZ", text, (int)(at_ms % 1000));
 }
 
 /* Escapes control bytes so that one event stays one line. */
@@ -109,22 +113,31 @@ static void flush_locked(void)
         write_out(trace_fd, &trace_lines);
 }
 
+static bool lines_wait(void)
+{
+    return buf_length(&log_lines) || buf_length(&trace_lines);
+}
+
+/* The first line wakes it; it gathers what comes within LOG_DELAY_MS, so that a busy server pays
+ * one write for many lines and no hand-over between threads for each. */
 static void *flusher(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&log_mutex);
     while (log_running) {
+        if (!lines_wait()) {
+            pthread_cond_wait(&log_wake, &log_mutex);
+            continue;
+        }
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += LOG_DELAY_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (buf_length(&log_lines) || buf_length(&trace_lines))
-            pthread_cond_timedwait(&log_wake, &log_mutex, &until);
-        else
-            pthread_cond_wait(&log_wake, &log_mutex);
-        if (buf_length(&log_lines) || buf_length(&trace_lines))
-            flush_locked();
+        int late = 0;
+        while (log_running && late == 0)
+            late = pthread_cond_timedwait(&log_wake, &log_mutex, &until);
+        flush_locked();
     }
     pthread_mutex_unlock(&log_mutex);
     return NULL;
