@@ -99,7 +99,6 @@
 #define LIMIT_MIME_DEPTH     128       /* multiparts and messages in one another */
 #define LIMIT_MIME_PARTS     10000
 #define LIMIT_ADDRESSES      20000 /* in one field */
-#define LIMIT_COMMENT_DEPTH  1000  /* parentheses; deeper ones close together */
 #define LIMIT_MSGIDS         1000
 #define LIMIT_THREAD_KEYS    64
 #define LIMIT_SEARCH_TEXT    (4 << 20)

@@ -272,6 +272,14 @@ bool slice_is_utf8(slice s)
     const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
     while (i < s.n) {
+        uint64_t word;
+        if (i + sizeof(word) <= s.n) { /* most text is ASCII: eight bytes at a time */
+            memcpy(&word, p + i, sizeof(word));
+            if (!(word & UINT64_C(0x8080808080808080))) {
+                i += sizeof(word);
+                continue;
+            }
+        }
         size_t step = utf8_sequence(p + i, s.n - i);
         if (step == 0)
             return false;

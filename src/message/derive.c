@@ -73,7 +73,9 @@ static void add_preview(struct out *o, size_t *characters, slice text, bool quot
     }
 }
 
-slice preview_make(struct arena *a, const struct mime *m, const struct body_lists *l)
+/* texts: what plain_text() gave for each part already, or NULL. */
+static slice make_preview(struct arena *a, const struct mime *m, const struct body_lists *l,
+                          const slice *texts)
 {
     for (int quotes = 0; quotes < 2; quotes++) {
         struct out o = {.arena = a};
@@ -81,13 +83,21 @@ slice preview_make(struct arena *a, const struct mime *m, const struct body_list
         for (size_t i = 0; i < l->text_count && characters < LIMIT_PREVIEW; i++) {
             size_t part = l->text[i];
             const struct mime_content *c = &l->content[part];
-            if (slice_eq(c->major, S("text")))
-                add_preview(&o, &characters, plain_text(a, m, part, c, PREVIEW_SOURCE), quotes);
+            if (!slice_eq(c->major, S("text")))
+                continue;
+            bool known = texts && texts[part].p;
+            slice text = known ? texts[part] : plain_text(a, m, part, c, PREVIEW_SOURCE);
+            add_preview(&o, &characters, text, quotes);
         }
         if (o.n)
             return out_slice(&o);
     }
     return S("");
+}
+
+slice preview_make(struct arena *a, const struct mime *m, const struct body_lists *l)
+{
+    return make_preview(a, m, l, NULL);
 }
 
 static void add_line(struct out *o, slice text)
@@ -129,8 +139,9 @@ static void add_header(struct out *o, slice header)
     }
 }
 
-/* All text worth finding, in the order of the message. */
-static slice search_text(struct arena *a, const struct mime *m, const struct body_lists *l)
+/* All text worth finding, in the order of the message; texts[i] becomes the text of part i. */
+static slice search_text(struct arena *a, const struct mime *m, const struct body_lists *l,
+                         slice *texts)
 {
     struct out o = {.arena = a};
     for (size_t i = 0; i < m->count && o.n < LIMIT_SEARCH_TEXT; i++) {
@@ -140,8 +151,10 @@ static slice search_text(struct arena *a, const struct mime *m, const struct bod
         if (c->name.n)
             add_line(&o, c->name);
         if (m->parts[i].kind == MIME_LEAF && slice_eq(c->major, S("text")) &&
-            o.n < LIMIT_SEARCH_TEXT)
-            add_line(&o, plain_text(a, m, i, c, 2 * (LIMIT_SEARCH_TEXT - o.n)));
+            o.n < LIMIT_SEARCH_TEXT) {
+            texts[i] = plain_text(a, m, i, c, 2 * (LIMIT_SEARCH_TEXT - o.n));
+            add_line(&o, texts[i]);
+        }
     }
     return out_slice(&o);
 }
@@ -184,8 +197,9 @@ void mime_derive(struct arena *a, const struct mime *m, struct derived *out)
     out->envelope = envelope_print(a, mime_header(m, 0));
     out->bodystructure = bodystructure_print(a, m, 0, true);
     body_lists(a, m, &l);
-    out->preview = preview_make(a, m, &l);
-    out->search = search_text(a, m, &l);
+    slice *texts = arena_array(a, m->count, sizeof(*texts));
+    out->search = search_text(a, m, &l, texts);
+    out->preview = make_preview(a, m, &l, texts);
     out->has_attachment = has_attachment(m, &l);
 }
 
