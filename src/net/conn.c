@@ -217,7 +217,7 @@ static enum step start_tls(struct conn *c)
     c->dry = c->chewed = false;
     stream_secure(&c->stream, ssl);
     c->stage = CONN_HANDSHAKE;
-    c->deadline_ms = clock_mono_ms() + LIMIT_HANDSHAKE_MS;
+    c->deadline_ms = clock_mono_ms() + c->net->handshake_ms;
     return STEP_AGAIN;
 }
 

@@ -75,6 +75,7 @@ struct net {
     struct pool pools[POOL_LAST];
     struct table table;
     struct listening *listening;
+    int64_t handshake_ms;
     atomic_bool stopping;
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/budget.h"
 #include "base/clock.h"
+#include "net/conn.h"
 #include "net/toy_server.h"
 
 static bool is_empty(void *ctx)
@@ -178,6 +179,58 @@ static void test_timeouts(void **state)
     assert_true(clock_mono_ms() - start >= 1000);
     toy_wait(is_empty, server.net);
     toy_finish(&server);
+}
+
+/* Nobody stays longer than a timeout: not in the hand-shake (however it is dripped), not without
+ * reading. */
+static void test_no_descriptor_outlives_its_timeout(void **state)
+{
+    (void)state;
+    struct toy_server server;
+    toy_begin(&server, &(struct net_options){.handshake_ms = 300});
+    toy_timeout(300);
+    int silent = toy_connect(server.tls_port), drip = toy_connect(server.tls_port),
+        deaf = toy_connect(server.port);
+    toy_say(deaf, S("many 100000000\r\n"));
+    static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    int64_t start = clock_mono_ms();
+    for (size_t i = 0; i < sizeof(hello) - 1; i++) {
+        send(drip, hello + i, 1, MSG_NOSIGNAL);
+        usleep(50000);
+    }
+    toy_wait(is_empty, server.net);
+    assert_true(clock_mono_ms() - start < 5000);
+    close(silent);
+    close(drip);
+    close(deaf);
+    toy_finish(&server);
+}
+
+/* LIMIT_PER_IP counts addresses; all zero (loopback) is not counted. */
+static void test_per_address_limit(void **state)
+{
+    (void)state;
+    struct table table;
+    char one[16] = "one", two[16] = "two", none[16] = {0};
+    table_start(&table, 8, 2);
+    struct conn *a = table_take(&table, one), *b = table_take(&table, one);
+    assert_true(a && b);
+    assert_null(table_take(&table, one));
+    struct conn *c = table_take(&table, two);
+    assert_non_null(c);
+    table_give(&table, a);
+    a = table_take(&table, one);
+    assert_non_null(a);
+    struct conn *rest[5];
+    for (int i = 0; i < 5; i++)
+        assert_non_null(rest[i] = table_take(&table, none));
+    assert_null(table_take(&table, none)); /* eight in all */
+    for (int i = 0; i < 5; i++)
+        table_give(&table, rest[i]);
+    table_give(&table, a);
+    table_give(&table, b);
+    table_give(&table, c);
+    table_end(&table);
 }
 
 static void test_long_line(void **state)
@@ -466,14 +519,24 @@ static void test_bind_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dialogue),           cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_last_reply_arrives), cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_pipelining_flood),   cmocka_unit_test(test_timeouts),
-        cmocka_unit_test(test_long_line),          cmocka_unit_test(test_notices),
-        cmocka_unit_test(test_full_pool),          cmocka_unit_test(test_connection_limit),
-        cmocka_unit_test(test_descriptors_short),  cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_shutdown),           cmocka_unit_test(test_shutdown_is_bounded),
-        cmocka_unit_test(test_threads_grow),       cmocka_unit_test(test_bind_errors),
+        cmocka_unit_test(test_dialogue),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_last_reply_arrives),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_pipelining_flood),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_no_descriptor_outlives_its_timeout),
+        cmocka_unit_test(test_per_address_limit),
+        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_notices),
+        cmocka_unit_test(test_full_pool),
+        cmocka_unit_test(test_connection_limit),
+        cmocka_unit_test(test_descriptors_short),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_shutdown_is_bounded),
+        cmocka_unit_test(test_threads_grow),
+        cmocka_unit_test(test_bind_errors),
     };
     return TEST_RUN(tests);
 }

@@ -148,10 +148,10 @@ static bool transfer(int fd, bool out, unsigned char *bytes, size_t n, int64_t d
     return true;
 }
 
-/* The answer over TCP (RFC 7766): its length, or 0. */
-static size_t ask_tcp(struct resolver *r, unsigned char *query, size_t n, int64_t deadline_ms)
+/* The answer of one server over TCP (RFC 7766): its length, or 0. */
+static size_t ask_tcp(struct resolver *r, const struct sockaddr_in *to, unsigned char *query,
+                      size_t n, int64_t deadline_ms)
 {
-    const struct sockaddr_in *to = &r->state.nsaddr_list[0];
     unsigned char length[2] = {(unsigned char)(n >> 8), (unsigned char)n};
     size_t got = 0;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -167,6 +167,16 @@ static size_t ask_tcp(struct resolver *r, unsigned char *query, size_t n, int64_
             got = size;
     }
     close(fd);
+    return got;
+}
+
+/* The first answer over TCP; IPv6 servers have no place in nsaddr_list. */
+static size_t ask_each_tcp(struct resolver *r, unsigned char *query, size_t n, int64_t deadline_ms)
+{
+    size_t got = 0;
+    for (int i = 0; i < r->state.nscount && !got; i++)
+        if (r->state.nsaddr_list[i].sin_family == AF_INET)
+            got = ask_tcp(r, &r->state.nsaddr_list[i], query, n, deadline_ms);
     return got;
 }
 
@@ -189,7 +199,7 @@ static size_t ask(struct resolver *r, const char *name, enum dns_type type, int6
     if (got < NS_HFIXEDSZ || got > DNS_PACKET)
         return 0;
     if (r->answer[2] & HEADER_TC)
-        return ask_tcp(r, query, (size_t)n, deadline_ms);
+        return ask_each_tcp(r, query, (size_t)n, deadline_ms);
     return (size_t)got;
 }
 

@@ -17,6 +17,7 @@ struct net_options {
     size_t threads_max;     /* LIMIT_THREADS */
     size_t connections_max; /* LIMIT_CONNECTIONS; lowered to what RLIMIT_NOFILE allows */
     size_t per_ip_max;      /* LIMIT_PER_IP; an IPv6 address counts with its /64 */
+    int64_t handshake_ms;   /* LIMIT_HANDSHAKE_MS */
 };
 
 /* What listens.  Everything borrowed lives until net_stop has returned. */
