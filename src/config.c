@@ -98,6 +98,8 @@ const struct config_row config_rows[] = {
     {"log", "narrate", CONFIG_BOOL, AT(narrate), "no", NULL, 0, "yes/no",
      "Print one readable line for each step of every dialogue on standard output.",
      "在标准输出上为每段对话的每一步打印一行说明。"},
+    {"log", "trace-keep", CONFIG_DURATION, AT(trace_keep_ms), "60d", NULL, 0, "duration",
+     "How long the files behind \"yizhan trace\" are kept.", "“yizhan trace”所用文件的保留时间。"},
     {"demo", "catch-all", CONFIG_TEXT, AT(catch_all), "", NULL, 0, "address",
      "Deliver mail to all domains without a route into this address of ours, so that nothing "
      "leaves the machine.",

@@ -58,6 +58,7 @@ struct config {
     /* [log] */
     int level; /* enum log_level */
     bool narrate;
+    int64_t trace_keep_ms;
     /* [demo] */
     const char *catch_all; /* "" or an address of ours */
 };

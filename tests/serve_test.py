@@ -1,16 +1,20 @@
 """
 The processes of `yizhan serve`: parent and worker, signals, crashes, who runs as whom.
 """
+import json
 import os
+import poplib
+import pty
 import signal
 import smtplib
 import socket
 import ssl
 import subprocess
+import termios
 import time
 import unittest
 
-from posts import Post, connect, program, wait_until
+from posts import Post, connect, pop3, program, wait_until
 
 
 class ServeCase(unittest.TestCase):
@@ -111,7 +115,7 @@ class SignalTest(ServeCase):
             f.write(text.replace("hostname = mail.north.test", "hostname = new.north.test"))
         self.post.process.send_signal(signal.SIGHUP)
         wait_until(lambda: b"220 new.north.test" in self.banner(), 20, "the new name")
-        self.assertEqual(2, self.ready_count())
+        wait_until(lambda: self.ready_count() == 2, 20, "the log line")
         self.deliver()
         with open(os.path.join(self.post.home, "yizhan.conf"), "a") as f:
             f.write("[node\n")
@@ -198,6 +202,59 @@ class NotifyTest(unittest.TestCase):
             self.assertEqual(0, process.wait(30))
             self.assertEqual(b"ready\n", process.stdout.read())
             process.stdout.close()
+
+
+class PasswordTest(unittest.TestCase):
+    def ask(self, post, address, *answers):
+        """yizhan user add on a terminal; exit code and what the terminal showed."""
+        words = [program(), "user", "add", address, "--dir", post.home]
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ["LC_ALL"] = "C"
+            os.execv(words[0], words)
+        seen = b""
+        for question, answer in zip((b"password: ", b"more: "), answers):
+            while question not in seen:
+                seen += os.read(terminal, 1000)
+            wait_until(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, 10, "the echo to go off", 0.01)
+            os.write(terminal, answer + b"\n")
+        try:
+            while data := os.read(terminal, 1000):
+                seen += data
+        except OSError:
+            pass
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
+
+    def test_asked_twice(self):
+        with Post("north.test") as post:
+            self.assertEqual(1, self.ask(post, "one@north.test", b"hush-hush", b"hush-hash")[0])
+            self.assertNotIn("one@north.test", post.run("user", "list").stdout)
+            code, seen = self.ask(post, "one@north.test", b"hush-hush", b"hush-hush")
+            self.assertEqual(0, code, seen)
+            self.assertNotIn(b"hush", seen)
+            post.passwords["one@north.test"] = "hush-hush"
+            post.start()
+            pop3(post, "one@north.test").quit()
+
+    def test_app_password(self):
+        with Post("north.test") as post:
+            post.user("one@north.test")
+            post.start()
+            made = post.run("user", "app-add", "one@north.test", "phone", "--scope", "pop3").stdout.strip()
+            normal, post.passwords["one@north.test"] = post.passwords["one@north.test"], made
+            pop3(post, "one@north.test").quit()
+            (row,) = json.loads(post.run("user", "app-list", "one@north.test", "--json").stdout)
+            self.assertEqual(("phone", "pop3"), (row["name"], row["scope"]))
+            with smtplib.SMTP("127.0.0.1", post.port(587), timeout=20) as client:
+                client.starttls(context=ssl._create_unverified_context())
+                with self.assertRaises(smtplib.SMTPAuthenticationError):
+                    client.login("one@north.test", made)
+            post.run("user", "app-remove", "one@north.test", str(row["id"]))
+            with self.assertRaises(poplib.error_proto):
+                pop3(post, "one@north.test")
+            post.passwords["one@north.test"] = normal
+            pop3(post, "one@north.test").quit()
 
 
 class CommandsTest(unittest.TestCase):

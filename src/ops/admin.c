@@ -166,6 +166,7 @@ static void print_done(const struct call *c, struct buf *out)
         const char *verb, *en, *zh;
     } done[] = {{"add", "added", "已添加"},
                 {"remove", "removed", "已删除"},
+                {"app-remove", "app password revoked:", "已吊销专用密码："},
                 {"password", "password changed:", "密码已修改："},
                 {"quota", "quota changed:", "配额已修改："}};
     for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)

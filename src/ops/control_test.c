@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "ops/env.h"
+#include "ops/ops.h"
 #include "ops/socket.h"
 
 struct fixture {
@@ -111,6 +112,10 @@ static void test_operations(void **state)
         {"{\"op\":\"user.add\",\"words\":[\"one@north.test\"],\"password\":\"secret\"}", "taken"},
         {"{\"op\":\"user.add\",\"words\":[\"two@north.test\"],\"password\":\"\"}", "password"},
         {"{\"op\":\"user.show\",\"words\":[\"two@north.test\"]}", "no account"},
+        {"{\"op\":\"user.app-add\",\"words\":[\"one@north.test\",\"phone\"],\"scope\":\"pop3\"}",
+         NULL},
+        {"{\"op\":\"user.app-list\",\"words\":[\"one@north.test\"]}", NULL},
+        {"{\"op\":\"user.app-remove\",\"words\":[\"one@north.test\",\"77\"]}", "no app password"},
         {"{\"op\":\"alias.add\",\"words\":[\"all@north.test\"]}", "at least one"},
         {"{\"op\":\"route.add\",\"words\":[\"south.test\",\"127.0.0.1:99999\"]}", "HOST:PORT"},
         {"{\"op\":\"route.add\",\"words\":[\"south.test\",\"[::1]:2025\"]}", NULL},
@@ -207,6 +212,20 @@ static void test_many_clients(void **state)
         close(fds[i]);
 }
 
+static void test_trace_purge(void **state)
+{
+    (void)state;
+    struct stat st;
+    assert_int_equal(mkdir("log", 0700), 0);
+    assert_int_equal(file_write("log/trace-2026-01-01", S("x\n"), 0600), 0);
+    assert_int_equal(file_write("log/trace-2026-11-20", S("x\n"), 0600), 0);
+    assert_int_equal(file_write("log/trace-notes", S("x\n"), 0600), 0);
+    trace_purge(INT64_C(1795132800000)); /* 2026-11-20: that day is kept */
+    assert_int_equal(stat("log/trace-2026-01-01", &st), -1);
+    assert_int_equal(stat("log/trace-2026-11-20", &st), 0);
+    assert_int_equal(stat("log/trace-notes", &st), 0);
+}
+
 static void test_socket_is_private(void **state)
 {
     (void)state;
@@ -220,7 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),        cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_deep_and_long),     cmocka_unit_test(test_many_clients),
-        cmocka_unit_test(test_socket_is_private),
+        cmocka_unit_test(test_socket_is_private), cmocka_unit_test(test_trace_purge),
     };
     json_begin();
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);

@@ -60,6 +60,9 @@ json_t *user_show(struct control_env *env, struct arena *a, const json_t *reques
 json_t *user_remove(struct control_env *env, struct arena *a, const json_t *request);
 json_t *user_password(struct control_env *env, struct arena *a, const json_t *request);
 json_t *user_quota(struct control_env *env, struct arena *a, const json_t *request);
+json_t *user_app_add(struct control_env *env, struct arena *a, const json_t *request);
+json_t *user_app_list(struct control_env *env, struct arena *a, const json_t *request);
+json_t *user_app_remove(struct control_env *env, struct arena *a, const json_t *request);
 json_t *alias_add(struct control_env *env, struct arena *a, const json_t *request);
 json_t *alias_list(struct control_env *env, struct arena *a, const json_t *request);
 json_t *alias_show(struct control_env *env, struct arena *a, const json_t *request);
@@ -75,6 +78,8 @@ json_t *queue_op_release(struct control_env *env, struct arena *a, const json_t 
 json_t *queue_op_retry(struct control_env *env, struct arena *a, const json_t *request);
 json_t *queue_op_recall(struct control_env *env, struct arena *a, const json_t *request);
 json_t *trace_op(struct control_env *env, struct arena *a, const json_t *request);
+/* Removes the daily trace files in log/ that ended before keep_from_ms. */
+void trace_purge(int64_t keep_from_ms);
 json_t *check_op(struct control_env *env, struct arena *a, const json_t *request);
 
 #endif

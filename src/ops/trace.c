@@ -2,7 +2,9 @@
  * yizhan trace ID: the twelve stops of one message with their times, from the daily trace files
  * under DIR/log, and where the message is now, from the queue.
  */
+#include <dirent.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "ops/ops.h"
 #include "base/clock.h"
@@ -15,7 +17,7 @@
 enum {
     TRACE_LINE = 8192,
     TRACE_EVENTS = 1000,
-    TRACE_DAYS = 60,
+    TRACE_DAYS = 366,
     ID_TIME_SHIFT = 21,
     OUTPUT = 1 << 20
 };
@@ -83,6 +85,21 @@ json_t *trace_op(struct control_env *env, struct arena *a, const json_t *request
                      json_slice((slice){canonical, ID_TEXT}), "message",
                      json_object_get(reply, "show"), "stops",
                      read_stops(env, a, id, (slice){canonical, ID_TEXT}));
+}
+
+void trace_purge(int64_t keep_from_ms)
+{
+    DIR *log = opendir("log");
+    struct dirent *entry;
+    int64_t day;
+    while (log && (entry = readdir(log))) {
+        slice name = slice_c(entry->d_name);
+        if (slice_eat(&name, S("trace-")) && units_time(name, 0, &day) &&
+            day + 2 * DAY_MS < keep_from_ms) /* dates are read in the local zone */
+            unlinkat(dirfd(log), entry->d_name, 0);
+    }
+    if (log)
+        closedir(log);
 }
 
 /* "20:15:00.123" in the local zone, with the date in front when it is another day than before. */

@@ -2,6 +2,8 @@
  * yizhan user add|list|show|remove|password|quota: the accounts.  A password comes from the
  * terminal or one line of standard input, never from the command line, where others can see it.
  */
+#include <stdio.h>
+
 #include "ops/ops.h"
 #include "base/limits.h"
 #include "base/prompt.h"
@@ -10,11 +12,19 @@
 
 static int run_with_password(struct call *c);
 static int run_quota(struct call *c);
+static int run_app_add(struct call *c);
 
 static const struct option_row add_options[] = {
     CONTROL_DIR_OPTION,
     {"quota", "SIZE", OPTION_SIZE, 0, "the most the account may hold (else no limit)",
      "账户容量上限（默认不限）"},
+    {0},
+};
+
+static const struct option_row app_options[] = {
+    CONTROL_DIR_OPTION,
+    {"scope", "PROTOCOLS", OPTION_TEXT, 0, "what it opens: \"smtp pop3\" (else everything)",
+     "可用的协议，如“smtp pop3”（默认全部）"},
     {0},
 };
 
@@ -30,6 +40,13 @@ const struct command user_verbs[] = {
      "设置新密码", NULL, NULL},
     {"quota", "ADDRESS SIZE", 2, 2, run_quota, admin_options, NULL,
      "set the most the account may hold; 0: no limit", "设置账户容量上限；0 为不限", NULL, NULL},
+    {"app-add", "ADDRESS NAME", 2, 2, run_app_add, app_options, NULL,
+     "make an app password for one device; it is shown once", "为一台设备生成专用密码，只显示一次",
+     NULL, NULL},
+    {"app-list", "ADDRESS", 1, 1, admin_run, admin_list_options, NULL,
+     "list the app passwords of an account", "列出账户的专用密码", NULL, NULL},
+    {"app-remove", "ADDRESS ID", 2, 2, admin_run, admin_options, NULL, "revoke an app password",
+     "吊销专用密码", NULL, NULL},
     {"remove", "ADDRESS", 1, 1, admin_run, admin_options, NULL, "remove an account and its mail",
      "删除账户及其邮件", NULL, NULL},
     {0},
@@ -210,4 +227,78 @@ json_t *user_show(struct control_env *env, struct arena *a, const json_t *reques
     store_read_end(env->store, db);
     json_object_set_new(show, "aliases", n.aliases);
     return json_pack("{s:b, s:o}", "ok", 1, "show", show);
+}
+
+/* ---- App passwords: one for each device, made here, shown once. ---- */
+
+static int run_app_add(struct call *c)
+{
+    json_t *request = admin_request(c);
+    json_object_set_new(request, "scope", json_slice(slice_c(call_text(c, "scope"))));
+    json_t *reply = control_call(c, request);
+    if (!reply)
+        return EXIT_FAILED;
+    slice password = json_slice_at(json_object_get(reply, "show"), "password");
+    printf("%.*s\n", P(password));
+    json_decref(reply);
+    return EXIT_DONE;
+}
+
+json_t *user_app_add(struct control_env *env, struct arena *a, const json_t *request)
+{
+    int64_t account = find_account(env, request_word(request, 0));
+    slice password;
+    if (!account)
+        return no_account(request_word(request, 0));
+    switch (secrets_app_add(env->secrets, a, account, request_word(request, 1),
+                            json_slice_at(request, "scope"), &password)) {
+    case DONE:
+        return json_pack("{s:b, s:{s:o}}", "ok", 1, "show", "password", json_slice(password));
+    case PERMFAIL:
+        return control_error("an app password needs a short name, a scope like \"smtp pop3\", and "
+                             "an account holds at most %d of them",
+                             LIMIT_APP_PASSWORDS);
+    case WAIT:
+    case TEMPFAIL:
+        break;
+    }
+    return control_error("the app password cannot be stored; is the disk full?");
+}
+
+static void list_app(void *ctx, int64_t id, slice name, slice scope, int64_t created_ms,
+                     int64_t last_used_ms)
+{
+    struct arena a = {0};
+    slice used = last_used_ms ? units_print_utc(&a, last_used_ms) : S("");
+    json_array_append_new(ctx, json_pack("{s:I, s:o, s:o, s:o, s:o}", "id", (json_int_t)id, "name",
+                                         json_slice(name), "scope", json_slice(scope), "created",
+                                         json_slice(units_print_utc(&a, created_ms)), "lastUsed",
+                                         json_slice(used)));
+    arena_end(&a);
+}
+
+json_t *user_app_list(struct control_env *env, struct arena *a, const json_t *request)
+{
+    (void)a;
+    int64_t account = find_account(env, request_word(request, 0));
+    json_t *list = json_array();
+    if (account && secrets_app_list(env->secrets, account, list_app, list) == DONE)
+        return json_pack("{s:b, s:o}", "ok", 1, "list", list);
+    json_decref(list);
+    return account ? control_error("the secrets cannot be read; run: yizhan check")
+                   : no_account(request_word(request, 0));
+}
+
+json_t *user_app_remove(struct control_env *env, struct arena *a, const json_t *request)
+{
+    (void)a;
+    int64_t account = find_account(env, request_word(request, 0));
+    uint64_t id = 0;
+    if (!account)
+        return no_account(request_word(request, 0));
+    if (slice_u64(request_word(request, 1), INT64_MAX, &id) &&
+        secrets_app_remove(env->secrets, account, (int64_t)id) == DONE)
+        return control_done();
+    return control_error("there is no app password %.*s; see: yizhan user app-list %.*s",
+                         P(request_word(request, 1)), P(request_word(request, 0)));
 }

@@ -24,6 +24,7 @@
 #include "net/listen.h"
 #include "ops/control.h"
 #include "ops/env.h"
+#include "ops/ops.h"
 #include "pop3/server.h"
 #include "base/banned.h"
 
@@ -287,6 +288,7 @@ static int watch(struct worker *w)
             control_accept(w->control);
         if (clock_mono_ms() - purged_ms >= PURGE_EVERY_MS) {
             queue_purge(w->env.queue);
+            trace_purge(clock_ms() - w->config->trace_keep_ms);
             purged_ms = clock_mono_ms();
         }
         if (!fds[0].revents || read(w->signals, &info, sizeof(info)) != sizeof(info))
