@@ -125,8 +125,8 @@ def bench_disk(build):
 
 def bench_smtp(build):
     with Server("north.test", CONFIG) as post:
-        add_users(post)
         post.start()
+        add_users(post)
         cases = [  # sessions, size, total, goal
             (1, 4096, 1000, 5 * 386), (100, 4096, 8000, 30 * 381), (1, 102400, 200, None), (100, 102400, 2000, 8 * 29)]
         for sessions, size, total, goal in cases:
@@ -180,11 +180,11 @@ def syscalls(build, post):
 
 def bench_relay(build):
     with Server("north.test", CONFIG) as north, Server("south.test", CONFIG) as south:
+        south.start()
         north.user("u0@north.test", "bench-password")
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda i: south.user(f"u{i}@south.test", "bench-password"), range(20)))
         north.route("south.test", south)
-        south.start()
         north.start()
         options = dict(port=north.port(587), sessions=100, mails=20, size=4096, users=20, to="u%d@south.test",
                        login="u0@north.test", password="bench-password")
@@ -270,8 +270,8 @@ def bench_start(build):
 
 def bench_slow(build):
     with Server("north.test", CONFIG) as post:
-        add_users(post, 10)
         post.start()
+        add_users(post, 10)
         slow = subprocess.Popen([os.path.join(build, "bench", "load"), "slow", "--port", str(post.port(25)),
                                  "--sessions", "1000", "--pause-ms", "100"], stdout=subprocess.PIPE)
         try:
@@ -296,7 +296,7 @@ def main():
     options.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     options = options.parse_args()
     build = os.path.join(ROOT, options.build)
-    programs = {f[:-6]: os.path.join(build, "bench", f) for f in sorted(os.listdir(os.path.join(build, "bench")))
+    programs = {f: os.path.join(build, "bench", f) for f in sorted(os.listdir(os.path.join(build, "bench")))
                 if f.endswith("_bench")}
     known = list(PARTS) + list(programs)
     unknown = [n for n in options.names if not any(n in k for k in known)]

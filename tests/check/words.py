@@ -4,7 +4,7 @@ import re
 import tree
 
 RULES = [
-    (r"(?<![\w./$}-])/(home|work|Users|workspace)/[A-Za-z0-9_]", "a path of somebody's machine"),
+    (r"(?<![\w./$}-])/(home/(?!one/|two/)|work/|Users/|workspace/)[A-Za-z0-9_]", "a path of somebody's machine"),
     (r"\b(TODO|FIXME|XXX|HACK|WIP)\b", "finish it, or write an issue"),
     (r"(?i)\bnot (yet )?implemented\b(?!\"\s*\},?\s*/)", "unfinished work"),
     (r"(?i)[\w.+-]+@(gmail|outlook|hotmail|yahoo|qq|163|126|foxmail|icloud)\.com\b", "a real address: use .test"),
@@ -13,8 +13,8 @@ RULES = [
     (r"[ \t]+$", "blanks at the end of the line"),
 ]
 TEXT = (".c", ".h", ".py", ".md", ".build", ".txt", ".sh", ".conf", ".options", ".dict")
-# 502 and 504 are "command not implemented" in the RFCs' own words: replies may say so.
-REPLIES = re.compile(r"\b50[24]\b")
+# 501, 502 and 504 are "command not implemented" in the RFCs' own words: replies may say so.
+REPLIES = re.compile(r"\b50[124]\b")
 
 
 def findings():
