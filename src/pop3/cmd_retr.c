@@ -23,7 +23,7 @@ bool pop3_message_open(struct pop3 *p, slice argument, uint64_t lines)
         return false;
     }
     /* Once message_fetched is true it cannot be recalled any more: not a byte leaves before. */
-    if (!message_open(store, &p->scratch, p->drop.account, e.message, &p->message) ||
+    if (!maildrop_message(&p->drop, position, &p->message) ||
         !message_fetched(store, p->drop.account, e.message)) {
         pop3_err(p, "[SYS/TEMP] %s", pop3_say(p, "It cannot be read now", "暂时无法读取"));
         return false;

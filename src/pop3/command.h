@@ -42,7 +42,7 @@ struct pop3 {
     int64_t account; /* who is logged in */
     struct maildrop drop;
     uint32_t at;            /* LIST, UIDL: the next position */
-    struct message message; /* RETR, TOP: under way; its prefix is in scratch */
+    struct message message; /* RETR, TOP: under way; its prefix is in drop.ahead */
     uint64_t offset;
     struct stuffing stuffing;
     uint64_t retrieved, retrieved_bytes;

@@ -30,6 +30,7 @@ void maildrop_close(struct maildrop *d)
     view_release(d->view);
     mailbox_unlock(d->store, d->account, d->mailbox);
     arena_end(&d->arena);
+    arena_end(&d->ahead);
     *d = (struct maildrop){0};
 }
 
@@ -38,10 +39,39 @@ bool maildrop_is_deleted(const struct maildrop *d, uint32_t position)
     return d->deleted && d->deleted[position / 8] & 1u << position % 8;
 }
 
-bool maildrop_entry(const struct maildrop *d, uint32_t position, struct entry *e)
+bool maildrop_entry(struct maildrop *d, uint32_t position, struct entry *e)
 {
-    return position < d->info.count && !maildrop_is_deleted(d, position) &&
-           view_at(d->view, position, e);
+    if (position >= d->info.count || maildrop_is_deleted(d, position))
+        return false;
+    if (position - d->entry_from >= d->entry_count) {
+        d->entry_from = position;
+        d->entry_count = view_list(d->view, position, d->entries, MESSAGE_LIST);
+    }
+    if (d->entry_count == 0)
+        return false;
+    *e = d->entries[position - d->entry_from];
+    return true;
+}
+
+bool maildrop_message(struct maildrop *d, uint32_t position, struct message *m)
+{
+    if (position - d->message_from >= d->message_count) {
+        int64_t ids[MESSAGE_LIST];
+        uint32_t first = position - d->entry_from;
+        uint32_t n = position == d->expected ? d->entry_count - first : 1;
+        for (uint32_t i = 0; i < n; i++)
+            ids[i] = d->entries[first + i].message;
+        arena_reset(&d->ahead);
+        d->messages = arena_array(&d->ahead, MESSAGE_LIST, sizeof(*d->messages));
+        d->message_from = position;
+        d->message_count = n;
+        message_open_list(d->store, &d->ahead, d->account, ids, n, d->messages);
+    }
+    d->expected = position + 1;
+    *m = d->messages[position - d->message_from];
+    if (m->id == 0)
+        d->message_count = 0; /* the next try reads again */
+    return m->id != 0;
 }
 
 bool maildrop_is_gone(const struct maildrop *d, const struct entry *e)

@@ -429,6 +429,31 @@ static void test_long_lists(void **state)
     harness_end(&h);
 }
 
+/* Messages are read some ahead: in order, backwards or at random, each is the right one. */
+static void test_any_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 50 };
+    struct harness h = {0};
+    char text[64], line[32], want[64];
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(text, sizeof(text), "A: %d\r\n\r\n", i + 1);
+        pop3_post_append(&post, i % 2 ? S("B: prefix\r\n") : S(""), slice_c(text));
+    }
+    log_in(&h);
+    ask(&h, "DELE 20", "+OK");
+    for (int step = 1; step < COUNT; step += 6)
+        for (int i = 0; i < COUNT; i++) {
+            int n = i * step % COUNT + 1;
+            const char *prefix = n % 2 ? "" : "B: prefix\r\n";
+            size_t size = (n > 9 ? 9u : 8u) + strlen(prefix);
+            snprintf(line, sizeof(line), "RETR %d", n);
+            snprintf(want, sizeof(want), "+OK %zu octets\r\n%sA: %d\r\n\r\n.\r\n", size, prefix, n);
+            ask(&h, line, n == 20 ? "-ERR No such message\r\n" : want);
+        }
+    harness_end(&h);
+}
+
 /* RFC 5034 with SCRAM: the server's proof is one more challenge. */
 static void test_scram(void **state)
 {
@@ -524,6 +549,7 @@ int main(void)
         TEST(test_pipelining),
         TEST(test_a_large_message_to_a_slow_reader),
         TEST(test_long_lists),
+        TEST(test_any_order),
         TEST(test_scram),
         TEST(test_no_thread_to_hash),
         TEST(test_recalled_meanwhile),

@@ -110,6 +110,10 @@ struct message {
     uint64_t segment_at, body_bytes;
 };
 bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id, struct message *m);
+/* The same for up to MESSAGE_LIST messages in one reading; out[i].id is 0 where it says false. */
+enum { MESSAGE_LIST = 16 };
+void message_open_list(struct store *s, struct arena *a, int64_t account, const int64_t *ids,
+                       size_t n, struct message *out);
 /* At most n bytes from offset; bytes read, 0 at the end, -1 when it is gone or damaged. */
 ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, char *to, size_t n);
 /*

@@ -8,33 +8,61 @@
 #include "store/internal.h"
 #include "base/banned.h"
 
+#define MESSAGE_COLUMNS                                                                            \
+    "SELECT m.id, m.body, m.size, m.prefix, m.internaldate, m.zone, b.segment, b.at, b.length,"    \
+    " m.queue_id FROM message m JOIN body b ON b.id = m.body WHERE m.account = ? AND "
+
+static struct message message_row(struct sql *q, struct arena *a, int64_t account)
+{
+    return (struct message){.account = account,
+                            .id = sql_int(q, 0),
+                            .body = sql_int(q, 1),
+                            .size = (uint64_t)sql_int(q, 2),
+                            .prefix = arena_dup(a, sql_bytes(q, 3)),
+                            .internaldate_ms = sql_int(q, 4),
+                            .zone_minutes = (int)sql_int(q, 5),
+                            .segment = sql_int(q, 6),
+                            .segment_at = (uint64_t)sql_int(q, 7),
+                            .body_bytes = (uint64_t)sql_int(q, 8),
+                            .queue_id = sql_int(q, 9)};
+}
+
 bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id, struct message *m)
 {
     struct db *db = store_read(s);
     if (!db)
         return false;
-    struct sql *q =
-        sql_query(db,
-                  "SELECT m.body, m.size, m.prefix, m.internaldate, m.zone, b.segment,"
-                  " b.at, b.length, m.queue_id FROM message m JOIN body b ON b.id = m.body"
-                  " WHERE m.id = ? AND m.account = ?",
-                  "ii", id, account);
+    struct sql *q = sql_query(db, MESSAGE_COLUMNS "m.id = ?", "ii", account, id);
     bool found = sql_row(q);
     if (found)
-        *m = (struct message){.account = account,
-                              .id = id,
-                              .body = sql_int(q, 0),
-                              .size = (uint64_t)sql_int(q, 1),
-                              .prefix = arena_dup(a, sql_bytes(q, 2)),
-                              .internaldate_ms = sql_int(q, 3),
-                              .zone_minutes = (int)sql_int(q, 4),
-                              .segment = sql_int(q, 5),
-                              .segment_at = (uint64_t)sql_int(q, 6),
-                              .body_bytes = (uint64_t)sql_int(q, 7),
-                              .queue_id = sql_int(q, 8)};
+        *m = message_row(q, a, account);
     sql_end(q);
     store_read_end(s, db);
     return found && !message_is_recalled(s, id);
+}
+
+void message_open_list(struct store *s, struct arena *a, int64_t account, const int64_t *ids,
+                       size_t n, struct message *out)
+{
+    int64_t x[MESSAGE_LIST] = {0};
+    assert(n <= MESSAGE_LIST);
+    memcpy(x, ids, n * sizeof(*ids));
+    memset(out, 0, n * sizeof(*out));
+    struct db *db = store_read(s);
+    if (!db)
+        return;
+    struct sql *q =
+        sql_query(db, MESSAGE_COLUMNS "m.id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "iiiiiiiiiiiiiiiii", account, x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7],
+                  x[8], x[9], x[10], x[11], x[12], x[13], x[14], x[15]);
+    while (sql_row(q)) {
+        struct message m = message_row(q, a, account);
+        for (size_t i = 0; i < n && !message_is_recalled(s, m.id); i++)
+            if (ids[i] == m.id)
+                out[i] = m;
+    }
+    sql_end(q);
+    store_read_end(s, db);
 }
 
 ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, char *to, size_t n)
