@@ -41,9 +41,10 @@ static slice quote(struct arena *a, slice s)
 
 slice address_email(struct arena *a, const struct address *x)
 {
-    slice local = is_dot_atom(x->local) ? x->local : quote(a, x->local);
+    bool plain = x->domain.n ? is_dot_atom(x->local) : slice_find(x->local, '@') < 0;
+    slice local = plain ? x->local : quote(a, x->local);
     if (!x->domain.n)
-        return x->local.n ? local : S("");
+        return local;
     char *to = arena_alloc(a, local.n + 1 + x->domain.n);
     memcpy(to, local.p, local.n);
     to[local.n] = '@';
