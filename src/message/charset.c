@@ -9,47 +9,73 @@
 #include <errno.h>
 #include <iconv.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "message/charset_escape.h"
 #include "message/charset_table.h"
 #include "message/out.h"
 #include "base/banned.h"
 
-enum { READERS = 8, LABEL_MAX = 40 };
+enum { READERS = 8, LABEL_MAX = 40, LABELS_MAX = 2048 };
 
 #define NO_CHARACTER UINT32_MAX
 static const slice replacement = {"\xef\xbf\xbd", 3};
 
 /* ---- labels ---- */
 
+/* All labels of the table in order, made once: they are looked up for every encoded word. */
+struct label {
+    slice text;
+    const struct charset *row;
+};
+
+static struct label labels[LABELS_MAX];
+static size_t label_count;
+static pthread_once_t labels_once = PTHREAD_ONCE_INIT;
+
+static int compare_labels(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+    return slice_cmp(x->text, y->text);
+}
+
+static void sort_labels(void)
+{
+    for (size_t i = 0; i < charset_count; i++) {
+        slice rest = slice_trim(slice_c(charset_table[i].labels)), text;
+        while (slice_next(&rest, ' ', &text)) {
+            assert(label_count < LABELS_MAX);
+            labels[label_count++] = (struct label){text, &charset_table[i]};
+        }
+    }
+    qsort(labels, label_count, sizeof(labels[0]), compare_labels);
+}
+
 /* A label as the table writes it: its letters and digits in lower case, without "x-" in front. */
-static slice normalize(slice label, char out[LABEL_MAX + 2])
+static slice normalize(slice label, char out[LABEL_MAX])
 {
     label = slice_trim(label);
     if (slice_starts(label, S("\"")) || slice_starts(label, S("'")))
         label = slice_trim(slice_skip(label, 1));
     slice_eat_icase(&label, S("x-"));
     size_t n = 0;
-    out[n++] = ' ';
     for (size_t i = 0; i < label.n && label.p[i] != '*'; i++) { /* "*": a language follows */
         if (!ascii_is_alnum(label.p[i]))
             continue;
-        if (n > LABEL_MAX)
+        if (n == LABEL_MAX)
             return S("");
         out[n++] = ascii_lower(label.p[i]);
     }
-    out[n++] = ' ';
-    return n > 2 ? (slice){out, n} : S("");
+    return (slice){out, n};
 }
 
 static const struct charset *find(slice label)
 {
-    char text[LABEL_MAX + 2];
-    slice wanted = normalize(label, text);
-    for (size_t i = 0; wanted.n && i < charset_count; i++)
-        if (slice_search(slice_c(charset_table[i].labels), wanted) >= 0)
-            return &charset_table[i];
-    return NULL;
+    char text[LABEL_MAX];
+    struct label wanted = {.text = normalize(label, text)};
+    pthread_once(&labels_once, sort_labels);
+    struct label *found = bsearch(&wanted, labels, label_count, sizeof(labels[0]), compare_labels);
+    return found ? found->row : NULL;
 }
 
 const struct charset *charset_row(const char *name)

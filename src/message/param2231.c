@@ -324,12 +324,12 @@ void params_parse(struct arena *a, slice field, struct params *out)
     struct parser p = {.arena = a, .rest = field};
     struct sections all = {0};
     *out = (struct params){.value = take_value(&p)};
-    size_t capacity = 0;
+    size_t capacity = 0, tried = 0;
     while (p.rest.n) {
         p.rest = skip_cfws(p.rest);
         if (slice_eat(&p.rest, S(";")) || !p.rest.n)
             continue;
-        if (all.count == LIMIT_PARAMS) {
+        if (tried++ == LIMIT_PARAMS) {
             p.damaged = true;
             break;
         }
