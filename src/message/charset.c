@@ -185,7 +185,7 @@ void charset_preload(void)
 {
     /* Open descriptors keep a module in memory; these are never closed. */
     for (size_t i = 0; i < charset_count; i++)
-        if (charset_table[i].iconv && charset_table[i].kind == CHARSET_PLAIN)
+        if (charset_table[i].iconv && charset_table[i].kind != CHARSET_RARE)
             (void)!iconv_open("UTF-8", charset_table[i].iconv);
 }
 

@@ -36,8 +36,9 @@ const char *charset_canonical(slice label);
 const char *charset_detect(slice bytes);
 
 /*
- * Loads the iconv modules of every charset on the list, because a sandboxed process may not open
- * them later.  Call once before threads and sandbox.  A charset whose module is missing is skipped.
+ * Loads the iconv modules of the charsets of mail (2.5 ms, 0.7 MB), because a sandboxed process may
+ * not open them later.  Call once before threads and sandbox.  A charset whose module cannot be
+ * loaded is detected as if it had no label.
  */
 void charset_preload(void);
 

@@ -9,6 +9,7 @@ enum charset_kind {
     CHARSET_ASCII, /* bytes above 0x7f are detected */
     CHARSET_PLAIN, /* iconv; ASCII bytes are ASCII */
     CHARSET_OTHER, /* iconv; not a superset of ASCII */
+    CHARSET_RARE,  /* the same; never seen in mail, not preloaded */
     CHARSET_UTF16, /* byte order by mark or by where the zeros are */
     CHARSET_UTF7,
     CHARSET_JIS, /* ISO-2022-JP: rewritten as EUC-JP */

@@ -13,7 +13,7 @@ static slice take_line(slice *rest)
     ptrdiff_t at = slice_find(*rest, '\n');
     slice line = slice_sub(*rest, 0, at < 0 ? rest->n : (size_t)at);
     *rest = slice_skip(*rest, at < 0 ? rest->n : (size_t)at + 1);
-    if (slice_ends(line, S("\r")))
+    while (slice_ends(line, S("\r")))
         line.n--;
     return line;
 }
