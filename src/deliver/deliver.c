@@ -69,6 +69,7 @@ struct queue_deliverer deliver_functions(struct deliver *d)
     return (struct queue_deliverer){
         .ctx = d,
         .local = deliver_local,
+        .local_done = deliver_local_trace,
         .deliver = deliver_batch,
         .resolve = resolve,
         .gather = gather,

@@ -51,6 +51,12 @@ struct hop {
 enum outcome hops_find(struct deliver *d, struct arena *a, slice destination, int64_t deadline_ms,
                        struct hop **hops, size_t *count, slice *reply);
 
+/*
+ * Stop 8 of a batch: where its items go.  DONE with no hops: our own mailboxes.  As hops_find else,
+ * the line in b->reply.
+ */
+enum outcome route_batch(struct deliver *d, struct batch *b, struct hop **hops, size_t *count);
+
 /* mx.c: MX of a domain to hops (pure over dns_query). */
 struct mx_options {
     slice hostname;
@@ -66,6 +72,9 @@ enum outcome mx_addresses(struct arena *a, slice host, const struct mx_options *
 bool ip_is_private(slice ip);
 
 /* ---- Stop 9 and 10 ---- */
+
+/* After the transaction with deliver_local() in it is DONE: stops 10 and 11 are behind us. */
+void deliver_local_trace(const struct local_delivery *l);
 
 /* Stop 9: a batch to the next server; several messages over one connection. */
 void deliver_remote(struct deliver *d, struct batch *b);

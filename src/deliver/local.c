@@ -51,6 +51,13 @@ enum outcome deliver_local(struct store_tx *tx, struct local_delivery *l)
     return o;
 }
 
+void deliver_local_trace(const struct local_delivery *l)
+{
+    metric_add(METRIC_DELIVERED_LOCAL, 1);
+    trace_stop(STOP_LOCAL, l->queue_id, "to=<%.*s>", P(l->target->address));
+    mailbox_trace(l->queue_id, l->mailbox, l->uid);
+}
+
 struct local_arg {
     struct batch_item *item;
     struct batch_recipient *recipient;
@@ -101,10 +108,7 @@ static void deliver_recipient(struct deliver *d, struct batch_item *item, struct
                                        : S("451 4.3.0 the mailbox cannot be written now");
     if (r->result != DONE)
         return;
-    metric_add(METRIC_DELIVERED_LOCAL, 1);
-    trace_stop(STOP_LOCAL, item->message, "to=<%.*s>", P(r->to.address));
-    trace_stop(STOP_MAILBOX, item->message, "mailbox=%lld uid=%u", (long long)arg.delivery.mailbox,
-               arg.delivery.uid);
+    deliver_local_trace(&arg.delivery);
 }
 
 static void deliver_item(struct deliver *d, struct batch *b, struct batch_item *item)
@@ -115,8 +119,6 @@ static void deliver_item(struct deliver *d, struct batch *b, struct batch_item *
     slice reply = S("");
     if (!point_of_no_return(item))
         return;
-    trace_stop(STOP_ROUTE, item->message, "destination=local recipients=%zu",
-               item->recipient_count);
     if (!budget_take(n)) {
         reply = S("451 4.3.1 no memory for this message now");
     } else {
@@ -139,6 +141,9 @@ static void deliver_item(struct deliver *d, struct batch *b, struct batch_item *
 
 void deliver_local_batch(struct deliver *d, struct batch *b)
 {
+    struct hop *none = NULL;
+    size_t count = 0;
+    route_batch(d, b, &none, &count);
     for (size_t i = 0; i < b->count; i++)
         deliver_item(d, b, &b->items[i]);
 }

@@ -174,22 +174,28 @@ static void send_items(struct deliver *d, struct batch *b, struct hop *hops, siz
         smtp_pool_give(d->pool, b->destination, c);
 }
 
+static void trace_results(const struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        for (size_t j = 0; j < b->items[i].recipient_count; j++) {
+            const struct batch_recipient *r = &b->items[i].recipients[j];
+            bool tried = r->result != WAIT;
+            trace_stop(STOP_DELIVER, b->items[i].message, "to=<%.*s> result=%s reply=%s",
+                       P(r->to.address), tried ? outcome_name(r->result) : "waits",
+                       log_quote(tried ? r->reply : b->reply));
+        }
+}
+
 void deliver_remote(struct deliver *d, struct batch *b)
 {
     struct hop *hops = NULL;
     size_t hop_count = 0;
-    enum outcome o = hops_find(d, &b->arena, b->destination, clock_mono_ms() + DNS_DEADLINE_MS,
-                               &hops, &hop_count, &b->reply);
-    for (size_t i = 0; i < b->count; i++)
-        trace_stop(STOP_ROUTE, b->items[i].message, "destination=%.*s servers=%zu%s%.*s",
-                   P(b->destination), hop_count,
-                   o == DONE ? "" : " reply=", P(o == DONE ? S("") : b->reply));
-    if (o == TEMPFAIL) {
+    enum outcome o = route_batch(d, b, &hops, &hop_count);
+    if (o == TEMPFAIL)
         b->unreachable = true;
-        return;
-    }
-    if (o == PERMFAIL)
+    else if (o == PERMFAIL)
         refuse_items(b);
     else
         send_items(d, b, hops, hop_count);
+    trace_results(b);
 }

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "accounts/directory.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "deliver/internal.h"
@@ -107,4 +108,17 @@ enum outcome hops_find(struct deliver *d, struct arena *a, slice destination, in
         return TEMPFAIL;
     }
     return mx_find(a, destination, &options, deadline_ms, hops, count, reply);
+}
+
+enum outcome route_batch(struct deliver *d, struct batch *b, struct hop **hops, size_t *count)
+{
+    bool local = slice_eq(b->destination, DESTINATION_LOCAL);
+    enum outcome o = local ? DONE
+                           : hops_find(d, &b->arena, b->destination,
+                                       clock_mono_ms() + DNS_DEADLINE_MS, hops, count, &b->reply);
+    for (size_t i = 0; i < b->count; i++)
+        trace_stop(STOP_ROUTE, b->items[i].message, "destination=%.*s servers=%zu%s%.*s",
+                   P(b->destination), *count,
+                   o == DONE ? "" : " reply=", P(o == DONE ? S("") : b->reply));
+    return o;
 }

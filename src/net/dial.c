@@ -133,7 +133,7 @@ struct dial *dial_open(const struct dial_options *o, struct buf *error)
 {
     struct dial *d = mem_alloc(sizeof(*d));
     char address[64];
-    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
+    stream_ignore_sigpipe();
     d->stream.fd = -1;
     d->in.max = d->out.max = 2 * DIAL_CHUNK;
     d->timeout_ms = DIAL_TIMEOUT_MS;

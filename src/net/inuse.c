@@ -20,12 +20,15 @@ static uint64_t find_inode(const char *table, uint16_t port)
     uint64_t found = 0;
     FILE *f = fopen(table, "re");
     while (f && !found && fgets(line, sizeof(line), f)) {
-        unsigned local_port, state;
-        uint64_t inode;
-        if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %" SCNu64,
-                   &local_port, &state, &inode) == 3 &&
-            local_port == port && state == TCP_LISTENING)
-            found = inode;
+        slice rest = slice_trim(slice_c(line)), word[10];
+        size_t n = 0;
+        while (n < 10 && slice_next(&rest, ' ', &word[n]))
+            n += word[n].n > 0;
+        unsigned char at[2], state;
+        if (n == 10 && word[1].n > 4 && slice_unhex(slice_skip(word[1], word[1].n - 4), at, 2) &&
+            slice_unhex(word[3], &state, 1) && (at[0] << 8 | at[1]) == port &&
+            state == TCP_LISTENING)
+            slice_u64(word[9], UINT64_MAX, &found);
     }
     if (f)
         fclose(f);

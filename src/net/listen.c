@@ -194,7 +194,7 @@ struct net *net_start(const struct net_options *options, struct buf *error)
     size_t threads_max = or_default(options->threads_max, LIMIT_THREADS);
     struct net *net = mem_alloc(sizeof(*net));
     net->handshake_ms = options->handshake_ms ? options->handshake_ms : LIMIT_HANDSHAKE_MS;
-    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
+    stream_ignore_sigpipe();
     table_start(&net->table,
                 raise_descriptors(or_default(options->connections_max, LIMIT_CONNECTIONS)),
                 or_default(options->per_ip_max, LIMIT_PER_IP));

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "net/dns.h"
+#include "base/banned.h"
 
 #define NSD "/usr/sbin/nsd"
 

@@ -40,4 +40,7 @@ void stream_finish(struct stream *s);
 /* Frees and closes.  Safe twice (fd becomes -1). */
 void stream_end(struct stream *s);
 
+/* OpenSSL writes with write(2): without this a peer that is gone would end the process. */
+void stream_ignore_sigpipe(void);
+
 #endif

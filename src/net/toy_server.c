@@ -12,6 +12,7 @@
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/banned.h"
 
 enum { WAIT_MS = 20000 };
 

@@ -217,9 +217,6 @@ static void settle_results(struct queue *q, struct batch *b)
                 metric_add(METRIC_DELIVERED_REMOTE, 1);
             if (r->result == TEMPFAIL)
                 metric_add(METRIC_QUEUE_DEFERRED, 1);
-            if (r->result != WAIT)
-                trace_stop(STOP_DELIVER, item->message, "to=<%.*s> result=%s reply=%s",
-                           P(r->to.address), outcome_name(r->result), log_quote(r->reply));
         }
     }
     (void)q;

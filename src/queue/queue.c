@@ -393,10 +393,9 @@ enum outcome queue_commit(struct queue *q, struct queue_mail *m)
                : c.due_ms > m->now_ms ? "held"
                                       : "due");
     if (c.born_done) {
-        metric_add(METRIC_DELIVERED_LOCAL, 1);
-        trace_stop(STOP_LOCAL, m->id, "to=<%.*s>", P(c.local.target->address));
-        trace_stop(STOP_MAILBOX, m->id, "mailbox=%lld uid=%u", (long long)c.local.mailbox,
-                   c.local.uid);
+        trace_stop(STOP_SCHEDULE, m->id, "destination=local at once");
+        if (q->options.deliverer.local_done)
+            q->options.deliverer.local_done(&c.local);
     } else {
         announce(q, &c);
     }

@@ -60,6 +60,8 @@ struct queue_deliverer {
     void *ctx;
     /* Stop 10, inside a transaction: into the mailbox of one account. */
     enum outcome (*local)(struct store_tx *tx, struct local_delivery *d);
+    /* That transaction is durable. */
+    void (*local_done)(const struct local_delivery *d);
     /*
      * Stops 8 to 10: delivers the items of a batch (local ones or to the next server) and sets the
      * results.  Runs on a delivery thread, one straight blocking function.

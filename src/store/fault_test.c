@@ -145,7 +145,7 @@ static bool run_with_fault(enum fault kind, long nth, struct told *t)
     if (child == 0) {
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         dup2(null, 2); /* the one clear line, many times over */
-        signal(SIGABRT, SIG_DFL);
+        sigaction(SIGABRT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         fault_arm(kind, nth);
         workload(t);
         t->fired = fault_fired();

@@ -16,6 +16,7 @@
 
 #include <assert.h>
 
+#include "base/log.h"
 #include "base/clock.h"
 #include "store/change.h"
 #include "store/internal.h"
@@ -314,4 +315,9 @@ enum outcome mailbox_flags(struct store_tx *tx, int64_t account, int64_t mailbox
         entries_log(&x, a, CHANGE_UPDATED);
     *changed = x.done_count;
     return sql_failed(tx->db) ? TEMPFAIL : DONE;
+}
+
+void mailbox_trace(int64_t queue_id, int64_t mailbox, uint32_t uid)
+{
+    trace_stop(STOP_MAILBOX, queue_id, "mailbox=%lld uid=%u", (long long)mailbox, uid);
 }

@@ -71,6 +71,9 @@ struct mailbox_append {
  */
 enum outcome mailbox_append(struct store_tx *tx, struct mailbox_append *m);
 
+/* After its transaction is DONE: stop 11 in the trace of the message. */
+void mailbox_trace(int64_t queue_id, int64_t mailbox, uint32_t uid);
+
 /* The delivery id of a recipient's copy. */
 void delivery_id(slice recipient, slice sender, const unsigned char sha256[32],
                  unsigned char out[32]);
