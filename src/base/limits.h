@@ -85,8 +85,9 @@
 #define LIMIT_HTTP_HEAD                                                                            \
     (16 * 1024) /* request line and fields; trailer and chunk extensions too                       \
                  */
-#define LIMIT_HTTP_HEAD (16 * 1024) /* request line and fields; trailer and chunk extensions too   \
-                                     */
+#define LIMIT_HTTP_HEAD                                                                            \
+    (16 * 1024) /* request line and fields; trailer and chunk extensions too                       \
+                 */
 #define LIMIT_HTTP_FIELDS 100
 #define LIMIT_HTTP_BODY   (1 << 20)
 #define LIMIT_HTTP_REPLY  (16 << 20) /* the body of an answer made in memory */
