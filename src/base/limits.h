@@ -88,6 +88,8 @@
 #define LIMIT_HTTP_HEAD                                                                            \
     (16 * 1024) /* request line and fields; trailer and chunk extensions too                       \
                  */
+/* HTTP requests; HEAD is the request line and fields, trailer and chunk extensions too. */
+#define LIMIT_HTTP_HEAD   (16 * 1024)
 #define LIMIT_HTTP_FIELDS 100
 #define LIMIT_HTTP_BODY   (1 << 20)
 #define LIMIT_HTTP_REPLY  (16 << 20) /* the body of an answer made in memory */
