@@ -1,3 +1,7 @@
+/*
+ * Reading the directory: what an address resolves to, who a login name is, which route a domain
+ * has, and the lists.  Every key is in lower case, domains as A-labels (directory_key.h).
+ */
 #include "accounts/directory.h"
 
 #include <idn2.h>

@@ -1,3 +1,4 @@
+/* The directory over a real store: resolving, changing, IDN, routes, audit. */
 #include "accounts/directory.h"
 
 #include "accounts/fixture.h"

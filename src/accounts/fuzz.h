@@ -32,6 +32,7 @@ static inline enum outcome fuzz_users(struct store_tx *tx, void *arg)
     return o == DONE ? directory_user_add(tx, S("one@north.test"), 0, &p->account, &why) : o;
 }
 
+/* See below. */
 static inline struct fuzz_post *fuzz_post_get(void);
 
 static inline void fuzz_post_end(void)

@@ -12,6 +12,7 @@
 
 struct limits;
 
+/* Empty limits, and their end; NULL is fine. */
 struct limits *limits_new(void);
 void limits_end(struct limits *l);
 

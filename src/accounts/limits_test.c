@@ -1,3 +1,7 @@
+/*
+ * The limits on guessing, with the clock in the test's hand: delays double, expire, and hit nobody
+ * else.
+ */
 #include "accounts/limits.h"
 
 #include "base/clock.h"

@@ -1,3 +1,7 @@
+/*
+ * A set-associative table of HMACs: four ways a set, the set chosen by the HMAC itself.  The epoch
+ * counts changes of credentials, so that a check which began before a change leaves nothing.
+ */
 #include "accounts/remember.h"
 
 #include <openssl/crypto.h>

@@ -12,6 +12,7 @@
 
 struct remember;
 
+/* An empty memory under a new key; its end wipes it. */
 struct remember *remember_new(void);
 void remember_end(struct remember *r);
 

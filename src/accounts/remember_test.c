@@ -1,3 +1,4 @@
+/* The ten minutes of a checked password: expiry, forgetting, bounds. */
 #include "accounts/remember.h"
 
 #include <stdio.h>

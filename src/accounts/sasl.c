@@ -1,3 +1,7 @@
+/*
+ * One exchange from the first message to the decision: the table of mechanisms, the name's account,
+ * the limits, and the one place where a login is logged and counted.
+ */
 #include "accounts/sasl.h"
 
 #include <openssl/crypto.h>

@@ -36,6 +36,7 @@ struct sasl {
     struct sasl_scram scram;
 };
 
+/* The step functions of the table. */
 enum sasl_result sasl_plain(struct sasl *x, bool has_response, slice response, struct arena *a,
                             slice *reply);
 enum sasl_result sasl_login(struct sasl *x, bool has_response, slice response, struct arena *a,

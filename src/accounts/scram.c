@@ -1,3 +1,5 @@
+/* The arithmetic of SCRAM-SHA-256 by OpenSSL; keys are wiped on the way out (RFC 5802 section 3).
+ */
 #include "accounts/scram.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* The arithmetic against the vector of RFC 7677 section 3, and every bit of a proof. */
 #include "accounts/scram.h"
 
 #include "base/test.h"

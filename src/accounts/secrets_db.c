@@ -1,3 +1,7 @@
+/*
+ * Prepared statements over secrets.db, one table of texts.  begin() takes the lock and binds, end()
+ * turns SQLite's last word into an outcome and gives the lock back.
+ */
 #include "accounts/secrets_db.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Passwords, fakes, app passwords and the file itself, in a fresh directory. */
 #include "accounts/secrets.h"
 
 #include <sys/stat.h>

@@ -7,6 +7,8 @@
  */
 #include "pop3/command.h"
 
+#include <openssl/crypto.h>
+
 #include "base/log.h"
 #include "message/base64.h"
 #include "base/banned.h"
@@ -131,6 +133,8 @@ static void step(struct pop3 *p, bool has_response, slice text)
         return;
     }
     enum sasl_result result = sasl_step(p->sasl, has_response, response, &p->scratch, &reply);
+    if (text.n) /* the decoded password does not stay behind */
+        OPENSSL_cleanse((void *)(uintptr_t)response.p, response.n);
     pop3_login(p, result, reply);
 }
 

@@ -91,6 +91,8 @@ bool pop3_message_open(struct pop3 *p, slice argument, uint64_t lines);
 /* Sends it, step by step. */
 void pop3_message_send(struct pop3 *p);
 
+/* What the rows of the table run; the argument is trimmed, and there when the row says it must be.
+ */
 void pop3_cmd_user(struct pop3 *p, slice argument);
 void pop3_cmd_pass(struct pop3 *p, slice argument);
 void pop3_cmd_auth(struct pop3 *p, slice argument);
@@ -107,6 +109,7 @@ void pop3_cmd_dele(struct pop3 *p, slice argument);
 void pop3_cmd_noop(struct pop3 *p, slice argument);
 void pop3_cmd_rset(struct pop3 *p, slice argument);
 void pop3_cmd_quit(struct pop3 *p, slice argument);
+/* What CAPA asks. */
 bool pop3_offers_user(const struct pop3 *p);
 bool pop3_offers_stls(const struct pop3 *p);
 slice pop3_capa_sasl(const struct pop3 *p);

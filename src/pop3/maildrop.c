@@ -1,3 +1,7 @@
+/*
+ * One mailbox as POP3 sees it: the view taken at login gives the numbers, the marks are bits, and
+ * QUIT turns them into one transaction.
+ */
 #include "pop3/maildrop.h"
 
 #include "base/banned.h"

@@ -1,3 +1,7 @@
+/*
+ * The session: lines in, replies out.  A line is a command or an answer in a login exchange; a
+ * command is a row of the table (table.c); a long answer goes on in resume() when out has drained.
+ */
 #include "pop3/server.h"
 
 #include <stdio.h>

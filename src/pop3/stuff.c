@@ -1,3 +1,4 @@
+/* Dot-stuffing: line by line where lines matter (header, TOP), by blocks in a body sent whole. */
 #include "pop3/stuff.h"
 
 #include "base/banned.h"
