@@ -34,9 +34,10 @@ const struct config_row config_rows[] = {
      "What this node serves: smtp (25), submission (587, 465), pop3 (110, 995), http (80).",
      "本节点的服务：smtp (25)、submission (587, 465)、pop3 (110, 995)、http (80)。"},
     {"node", "user", CONFIG_TEXT, AT(user), "", NULL, 0, "user name",
-     "The unprivileged user to run as when started by root; empty: yizhan if it exists, else "
-     "nobody.",
-     "由 root 启动时改用的普通用户；留空：有 yizhan 用户则用之，否则用 nobody。"},
+     "The unprivileged user whom the post belongs to and who runs it when root starts it; empty: "
+     "the owner of its directory (init gives it to yizhan if there is such a user, else nobody).",
+     "驿站所属并在由 root 启动时改用的普通用户；留空：目录的所有者（init 交给 yizhan，没有则 "
+     "nobody）。"},
     {"node", "message-size", CONFIG_SIZE, AT(message_size), "50M", NULL, 0, "size",
      "The largest message that is accepted.", "接受的最大邮件。"},
     {"node", "memory", CONFIG_SIZE, AT(memory), "512M", NULL, 0, "size",

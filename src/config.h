@@ -23,7 +23,7 @@ struct config {
 
     /* [node] */
     const char *hostname;
-    const char *user; /* "": yizhan if there is such a user, else nobody */
+    const char *user; /* "": the owner of the directory */
     struct config_list listen;
     int64_t port_base;
     struct config_list roles;

@@ -371,6 +371,25 @@ static void print_usage(const struct command *c, slice name, struct buf *out)
                c->options ? say(" [OPTIONS]", " [选项]") : "");
 }
 
+static void print_verbs(const struct command *c, slice name, struct buf *out)
+{
+    size_t widest = 0;
+    for (const struct command *v = c->verbs; v->name; v++) {
+        size_t width = strlen(v->name) + (v->operands ? strlen(v->operands) + 1 : 0);
+        if (width > widest)
+            widest = width;
+    }
+    for (const struct command *v = c->verbs; v->name; v++) {
+        struct buf line = {.max = HELP_MAX};
+        buf_printf(&line, "%s%s%s", v->name, v->operands ? " " : "",
+                   v->operands ? v->operands : "");
+        buf_printf(out, "  yizhan %.*s ", P(name));
+        text_add_column(out, buf_slice(&line), widest);
+        buf_printf(out, "  %s\n", say(v->en, v->zh));
+        buf_end(&line);
+    }
+}
+
 bool command_print_help(const struct command *commands, slice name, struct buf *out)
 {
     const struct command *c = command_find(commands, name);
@@ -378,14 +397,7 @@ bool command_print_help(const struct command *commands, slice name, struct buf *
         return false;
     if (c->verbs) {
         buf_printf(out, "%s\n\n", say(c->en, c->zh));
-        for (const struct command *v = c->verbs; v->name; v++) {
-            struct buf line = {.max = HELP_MAX};
-            buf_printf(&line, "%.*s %s %s", P(name), v->name, v->operands ? v->operands : "");
-            buf_printf(out, "  yizhan ");
-            text_add_column(out, buf_slice(&line), 34);
-            buf_printf(out, "  %s\n", say(v->en, v->zh));
-            buf_end(&line);
-        }
+        print_verbs(c, name, out);
     } else {
         print_usage(c, name, out);
         buf_printf(out, "\n%s\n", say(c->en, c->zh));
