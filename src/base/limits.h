@@ -81,13 +81,6 @@
 #define LIMIT_DNS_TTL_S          3600
 #define LIMIT_DNS_NEGATIVE_TTL_S 300
 
-/* HTTP requests. */
-#define LIMIT_HTTP_HEAD                                                                            \
-    (16 * 1024) /* request line and fields; trailer and chunk extensions too                       \
-                 */
-#define LIMIT_HTTP_HEAD                                                                            \
-    (16 * 1024) /* request line and fields; trailer and chunk extensions too                       \
-                 */
 /* HTTP requests; HEAD is the request line and fields, trailer and chunk extensions too. */
 #define LIMIT_HTTP_HEAD   (16 * 1024)
 #define LIMIT_HTTP_FIELDS 100
