@@ -167,6 +167,11 @@ static bool flush(struct conn *c)
     struct buf *out = &c->session->out;
     bool sent = false;
     c->waits = 0;
+    if (out->full) { /* part of an answer is lost: better no connection than a wrong one */
+        log_event(LEVEL_ERROR, "net.out_full", "session=%s service=%s", c->session->id,
+                  c->from->how.service);
+        return false;
+    }
     while (buf_length(out)) {
         ssize_t n = stream_write(&c->stream, buf_slice(out));
         if (n == STREAM_FAILED)

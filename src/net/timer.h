@@ -24,6 +24,7 @@ struct timers {
     bool ending, ended;
 };
 
+/* Starts and ends the thread; no timer may be set at the end. */
 bool timers_start(struct timers *timers, struct loop *loop);
 void timers_stop(struct timers *timers);
 
