@@ -20,7 +20,7 @@ struct charset_text {
 
 /*
  * bytes in the charset called label ("" when there is none) to UTF-8.  A byte order mark is
- * removed. Linear; memory at most three times bytes.
+ * removed. Linear; the text is at most five times as long as bytes.
  */
 void charset_to_utf8(struct arena *a, slice label, slice bytes, struct charset_text *out);
 

@@ -57,8 +57,9 @@ slice charset_jis_to_euc(struct arena *a, slice in)
             *to++ = c;
             i++;
         } else if (shifted || set == JIS_KANA) {
-            *to++ = (char)0x8e;
-            *to++ = (char)(c | 0x80);
+            if (c < 0x60)
+                *to++ = (char)0x8e;
+            *to++ = c < 0x60 ? (char)(c | 0x80) : (char)0xff; /* 0xff: no character anywhere */
             i++;
         } else {
             if (set == JIS_0212)

@@ -20,15 +20,14 @@ static void check_word(struct arena *a, slice in)
 {
     slice text = word2047_decode(a, in);
     assert(slice_is_utf8(text) && slice_find(text, 0) < 0);
-    assert(text.n <= in.n * 3 + 16);
+    assert(text.n <= in.n * 5 + 16);
     slice clean = word2047_decode(a, word2047_encode_text(a, text, NULL));
     size_t column = 9;
     slice code = word2047_encode_text(a, clean, &column);
     assert(slice_is_ascii(code));
     /* Once cleaned (controls, spaces at the ends) the text comes back exactly; but a byte order
      * mark is dropped wherever a word begins with one. */
-    assert(slice_search(clean, S("\xef\xbb\xbf")) >= 0 ||
-           slice_eq(word2047_decode(a, code), clean));
+    assert(slice_search(text, S("\xef\xbb\xbf")) >= 0 || slice_eq(word2047_decode(a, code), clean));
     slice phrase = word2047_encode_phrase(a, clean, NULL);
     assert(slice_is_ascii(phrase));
 }
