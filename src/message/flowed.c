@@ -75,7 +75,7 @@ slice flowed_decode(struct arena *a, slice text, bool delsp)
 static size_t character(slice s, size_t *columns)
 {
     size_t n = 1;
-    while (n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+    while ((unsigned char)s.p[0] >= 0xc0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
         n++;
     *columns = n >= 3 ? 2 : 1;
     return n;
