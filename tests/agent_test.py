@@ -245,8 +245,8 @@ class CutProxy:
                 break
             passed += len(data)
             client.sendall(data)
-        for s in (client, server):
-            s.shutdown(socket.SHUT_RDWR)
+        client.shutdown(socket.SHUT_WR)  # not both ways: a reset would throw away what is still unread
+        server.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
     def _up(client, server):
