@@ -121,7 +121,12 @@
 #define LIMIT_ACCOUNT_CACHE  16384       /* accounts the writer remembers */
 #define LIMIT_VIEW_CACHE     (4 << 20)   /* bytes of views nobody holds */
 #define LIMIT_MAILBOX_NAME   1000        /* UTF-8 path */
+#define LIMIT_MAILBOX_LEVEL  255         /* UTF-8 between two "/" */
+#define LIMIT_MAILBOX_DEPTH  32          /* levels */
 #define LIMIT_MAILBOXES      10000       /* of one account */
+#define LIMIT_SUBSCRIPTIONS  20000       /* of one account */
+#define LIMIT_KEYWORD        128         /* the name of a keyword */
+#define LIMIT_CALL_BODIES    100         /* bodies of one transaction (MULTIAPPEND) */
 #define LIMIT_WAL_PAGES      4096        /* 16 MiB: then the log is copied back */
 #define LIMIT_WAL_PAGES_HARD 32768       /* 128 MiB: then the writer waits for that */
 #define LIMIT_FETCHED        65536       /* marks kept in memory before they are written */

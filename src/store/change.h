@@ -5,7 +5,7 @@
 #ifndef STORE_CHANGE_H
 #define STORE_CHANGE_H
 
-#include "store/store.h"
+#include "store/view.h"
 
 enum change_type { CHANGE_EMAIL = 1, CHANGE_MAILBOX };
 enum change_kind { CHANGE_ADDED = 1, CHANGE_UPDATED, CHANGE_REMOVED };
@@ -33,5 +33,17 @@ void change_added(struct store_tx *tx, int64_t account, int64_t modseq, int64_t 
  */
 bool changes_since(struct db *db, int64_t account, enum change_type type, int64_t since,
                    void (*fn)(void *arg, const struct change *change), void *arg);
+
+struct uid_range {
+    uint32_t low, high; /* low <= high */
+};
+/*
+ * The uids among known (ascending; count 0: all) that have left the mailbox between modseq since
+ * and the view (RFC 7162 3.2.5, 3.2.6), ascending in the arena.  When the log does not reach back
+ * that far: all of known that are not in the view.  False: the store could not be read.
+ */
+bool view_vanished(struct store *s, struct arena *a, const struct view *v, int64_t since,
+                   const struct uid_range *known, size_t known_count, struct uid_range **out,
+                   size_t *count);
 
 #endif

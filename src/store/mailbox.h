@@ -26,16 +26,33 @@ enum mailbox_role {
     ROLE_DRAFTS,
     ROLE_TRASH,
     ROLE_JUNK,
-    ROLE_ARCHIVE
+    ROLE_ARCHIVE,
+    ROLE_RECOVERABLE /* no IMAP word: where expunged entries stay until retention has passed */
 };
 
 /* INBOX is mailbox 1 of every account. */
 enum { MAILBOX_INBOX = 1 };
 
-/* Makes the default mailboxes of a new account: INBOX, Drafts, Sent, Archive, Junk, Trash. */
+/* Why a call answered PERMFAIL; the words are IMAP's response codes (RFC 9051 7.1). */
+enum refusal {
+    REFUSED_NOT,
+    REFUSED_MISSING,   /* NONEXISTENT, TRYCREATE: no such mailbox */
+    REFUSED_QUOTA,     /* OVERQUOTA */
+    REFUSED_LIMIT,     /* LIMIT: too many mailboxes or keywords */
+    REFUSED_NAME,      /* CANNOT: no mailbox may be called so */
+    REFUSED_EXISTS,    /* ALREADYEXISTS */
+    REFUSED_CHILDREN,  /* HASCHILDREN: the name is only a level above others */
+    REFUSED_ROLE,      /* USEATTR */
+    REFUSED_READ_ONLY, /* Recoverable, or INBOX where it must stay: CANNOT */
+};
+
+/*
+ * Makes the default mailboxes of a new account, subscribed: INBOX, Drafts, Sent, Archive, Junk,
+ * Trash; and Recoverable, not subscribed.
+ */
 enum outcome mailbox_create_defaults(struct store_tx *tx, int64_t account);
-/* Finds (and if create makes) a mailbox by its UTF-8 path with "/" between levels; *mailbox 0:
- * none. */
+/* Finds (and if create makes, with its parents) a mailbox by its UTF-8 path with "/" between
+ * levels; *mailbox 0: none.  More about names: folder.h. */
 enum outcome mailbox_by_name(struct store_tx *tx, int64_t account, slice name, bool create,
                              int64_t *mailbox);
 /* The mailbox of a role, or 0.  INBOX always exists. */
@@ -49,9 +66,11 @@ struct mailbox_append {
     uint64_t body_bytes;
     slice prefix; /* Return-Path, Delivered-To, Received…: counted in sizes and offsets */
     uint64_t flags;
+    const slice *keywords; /* by name, besides flags */
+    size_t keyword_count;
     int64_t internaldate_ms;
     int zone_minutes;
-    slice envelope;      /* ready-made IMAP ENVELOPE */
+    slice envelope;      /* ready-made IMAP ENVELOPE; "": all parts are made when first read */
     slice bodystructure; /* ready-made IMAP BODYSTRUCTURE */
     slice preview;       /* UTF-8, at most 256 characters */
     slice subject;       /* decoded, at most 998 bytes */
@@ -63,6 +82,8 @@ struct mailbox_append {
     uint32_t uid;
     int64_t message;
     bool duplicate; /* delivery_id was there already: nothing was added */
+    uint32_t uidvalidity;
+    enum refusal why; /* of a PERMFAIL */
 };
 
 /*
@@ -70,6 +91,12 @@ struct mailbox_append {
  * caller traces the stop after its transaction is DONE.
  */
 enum outcome mailbox_append(struct store_tx *tx, struct mailbox_append *m);
+/*
+ * What an IMAP client appends, in one transaction: all or none (RFC 3502).  bodies[i] is of m[i];
+ * the uids follow one another.  On PERMFAIL the one that was refused says why.
+ */
+enum outcome mailbox_append_all(struct store *s, struct mailbox_append *m,
+                                struct store_body *bodies, size_t count);
 
 /* After its transaction is DONE: stop 11 in the trace of the message. */
 void mailbox_trace(int64_t queue_id, int64_t mailbox, uint32_t uid);
@@ -80,9 +107,76 @@ void delivery_id(slice recipient, slice sender, const unsigned char sha256[32],
 /* Whether a delivery was committed within the last days_ms; *at when (0: no). */
 bool delivery_find(struct db *db, int64_t account, slice delivery_id, int64_t since_ms);
 
+/* ---- Keywords: bits 8-63 of an account's flags have names ---- */
+
+enum { KEYWORD_FIRST = 8, KEYWORD_END = 64 };
+/* names[bit], in the arena; "" where no keyword has the bit.  False: the store could not be read.
+ */
+bool keyword_list(struct store *s, struct arena *a, int64_t account, slice names[KEYWORD_END]);
+
+/* ---- Changing entries ---- */
+
+/* What STORE does (RFC 9051 6.4.6, RFC 7162 3.1.3). */
+enum flags_how { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
+struct flags_change {
+    int64_t account, mailbox;
+    const uint32_t *uids; /* ascending; what is not there is passed over */
+    size_t count;
+    enum flags_how how;
+    uint64_t flags;
+    const slice *keywords; /* by name, besides flags; new ones get a bit unless they are removed */
+    size_t keyword_count;
+    bool conditional; /* UNCHANGEDSINCE */
+    int64_t unchanged_since;
+    /* out, in the arena */
+    uint64_t mask;     /* flags with the bits of the keywords */
+    uint32_t *changed; /* uids whose flags differ now; those all have modseq */
+    size_t changed_count;
+    uint32_t *failed; /* uids changed since: left as they are */
+    size_t failed_count;
+    int64_t modseq; /* 0: nothing changed */
+    enum refusal why;
+};
+enum outcome mailbox_change_flags(struct store *s, struct arena *a, struct flags_change *x);
+
 /*
- * Turns entries into tombstones (uids ascending).  *expunged counts those that existed.  One
- * change-log row.  The message stays until retention and the last view have passed.
+ * COPY and MOVE inside an account (RFC 9051 6.4.7, 6.4.8).  COPY is one transaction.  A MOVE is cut
+ * into steps; each message is at every moment in exactly one of the two mailboxes, and after
+ * TEMPFAIL the pairs say what had moved.  Flags and INTERNALDATE stay.  Out of Recoverable it is
+ * the undelete; into it nothing goes.
+ */
+struct transfer {
+    int64_t account, from, to;
+    const uint32_t *uids; /* ascending; what is not there is passed over */
+    size_t count;
+    bool move;
+    /* out, in the arena */
+    uint32_t uidvalidity;                /* of the target */
+    uint32_t *source_uids, *target_uids; /* pairs, both ascending */
+    size_t done;
+    int64_t modseq; /* of the source after a MOVE */
+    enum refusal why;
+};
+enum outcome mailbox_transfer(struct store *s, struct arena *a, struct transfer *t);
+
+/* EXPUNGE of uids (ascending); of those that were there. */
+struct expunge {
+    int64_t account, mailbox;
+    const uint32_t *uids;
+    size_t count;
+    bool only_deleted; /* those that have \Deleted at the moment of the commit (RFC 9051 6.4.3) */
+    /* out, in the arena */
+    uint32_t *expunged;
+    size_t expunged_count;
+    int64_t modseq; /* 0: nothing went */
+    enum refusal why;
+};
+enum outcome mailbox_expunge_uids(struct store *s, struct arena *a, struct expunge *x);
+
+/*
+ * Takes entries out of a mailbox (uids ascending).  *expunged counts those that existed.  One
+ * change-log row.  They go to Recoverable, where they stay until retention and the last view have
+ * passed.
  */
 enum outcome mailbox_expunge(struct store_tx *tx, int64_t account, int64_t mailbox,
                              const uint32_t *uids, size_t count, size_t *expunged);

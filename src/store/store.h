@@ -59,7 +59,8 @@ struct store_body {
     uint64_t file_bytes;      /* of the message, header not counted */
     unsigned char sha256[32]; /* of the bytes; the caller has it */
     int64_t date_ms;
-    int64_t id; /* out: the body id, set before fn runs */
+    struct store_body *next; /* further bodies of the same call, at most LIMIT_CALL_BODIES */
+    int64_t id;              /* out: the body id, set before fn runs */
 };
 
 struct store_call {

@@ -26,8 +26,10 @@ struct view_info {
     uint64_t size; /* sum over entries: POP3 STAT without a scan */
 };
 
-/* The newest committed view of a mailbox, or NULL when there is no such mailbox (or TEMPFAIL).
- * Release it. */
+/*
+ * The newest committed view of a mailbox, or NULL when there is no such mailbox (or TEMPFAIL).
+ * Release it.  A mailbox deleted under somebody who watches it shows an empty view.
+ */
 struct view *view_open(struct store *s, int64_t account, int64_t mailbox);
 struct view *view_retain(struct view *v);
 void view_release(struct view *v);
@@ -39,6 +41,17 @@ bool view_at(const struct view *v, uint32_t position, struct entry *e);
 uint32_t view_list(const struct view *v, uint32_t position, struct entry *e, uint32_t n);
 /* Position of the first entry whose uid is >= uid; count when there is none. */
 uint32_t view_seek(const struct view *v, uint32_t uid);
+
+/* How many entries have \Deleted. */
+uint32_t view_deleted(const struct view *v);
+
+/*
+ * IMAP4rev1's \Recent (RFC 3501 2.3.2): the first uid no session was told of before.  claim: this
+ * session is the one for those below uidnext (of the view it was told), for all that come later ask
+ * again.
+ */
+uint32_t view_recent(struct store *s, int64_t account, int64_t mailbox, uint32_t uidnext,
+                     bool claim);
 
 /* Wakes fn(arg) after each commit that changes the mailbox, from the writer's thread: be short. */
 struct watch;
