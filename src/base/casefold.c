@@ -1,0 +1,112 @@
+/* ASCII by a table, Han characters by their first byte, the rest by utf8proc. */
+#include "base/casefold.h"
+
+#include <utf8proc.h>
+
+#include "base/banned.h"
+
+/* What one character can become (U+FDFA: 18 code points), and what is put out at once. */
+enum { FOLD_MOST = 32, FOLD_STEP = 4096, FOLD_SPARE = 4 * FOLD_MOST };
+
+struct fold {
+    char bytes[FOLD_STEP];
+    size_t n;
+    bool space; /* the last character was white space */
+};
+
+/* The folded byte of ASCII; 0: white space or a NUL, which is one. */
+static const char ascii_fold[128] = {
+    0,   1,    2,   3,   4,   5,   6,   7,   8,   0,   0,   0,   0,   0,   14,  15,  16,   17,  18,
+    19,  20,   21,  22,  23,  24,  25,  26,  27,  28,  29,  30,  31,  0,   '!', '"', '#',  '$', '%',
+    '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', '0', '1', '2', '3', '4', '5', '6',  '7', '8',
+    '9', ':',  ';', '<', '=', '>', '?', '@', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i',  'j', 'k',
+    'l', 'm',  'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '[', '\\', ']', '^',
+    '_', '`',  'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o',  'p', 'q',
+    'r', 's',  't', 'u', 'v', 'w', 'x', 'y', 'z', '{', '|', '}', '~', 127,
+};
+
+static void fold_ascii(struct fold *f, unsigned char c)
+{
+    char to = ascii_fold[c];
+    if (to || !f->space)
+        f->bytes[f->n++] = to ? to : ' ';
+    f->space = !to;
+}
+
+static void fold_code(struct fold *f, utf8proc_int32_t code)
+{
+    if (code < 0x80) {
+        fold_ascii(f, (unsigned char)code);
+        return;
+    }
+    f->space = false;
+    f->n += (size_t)utf8proc_encode_char(code, (utf8proc_uint8_t *)f->bytes + f->n);
+}
+
+/* One character that is not ASCII; returns its bytes. */
+static size_t fold_wide(struct fold *f, slice s)
+{
+    utf8proc_int32_t code, to[FOLD_MOST];
+    int boundary = UTF8PROC_BOUNDCLASS_START;
+    const utf8proc_option_t how =
+        UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+    utf8proc_ssize_t n =
+        utf8proc_iterate((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &code);
+    if (n <= 0) {
+        f->bytes[f->n++] = s.p[0];
+        f->space = false;
+        return 1;
+    }
+    unsigned char first = (unsigned char)s.p[0];
+    if (first >= 0xe4 && first <= 0xe9) { /* U+4000 to U+9FFF: no case, nothing to take apart */
+        memcpy(f->bytes + f->n, s.p, 3);
+        f->n += 3;
+        f->space = false;
+        return 3;
+    }
+    utf8proc_ssize_t count = utf8proc_decompose_char(code, to, FOLD_MOST, how, &boundary);
+    for (utf8proc_ssize_t i = 0; i < count && i < FOLD_MOST; i++)
+        fold_code(f, to[i]);
+    return (size_t)n;
+}
+
+/* Fills f.bytes anew from the front of *text. */
+static slice fold_step(struct fold *f, slice *text)
+{
+    size_t i = 0;
+    f->n = 0;
+    while (i < text->n && f->n < FOLD_STEP - FOLD_SPARE) {
+        size_t room = FOLD_STEP - FOLD_SPARE - f->n;
+        size_t end = text->n - i < room ? text->n : i + room;
+        while (i < end && (unsigned char)text->p[i] < 0x80)
+            fold_ascii(f, (unsigned char)text->p[i++]);
+        if (i < end)
+            i += fold_wide(f, slice_skip(*text, i));
+    }
+    *text = slice_skip(*text, i);
+    return (slice){f->bytes, f->n};
+}
+
+void casefold_add(struct buf *out, slice utf8)
+{
+    struct fold f __attribute__((uninitialized)); /* zeroing it costs more than a short text */
+    f.space = false;
+    while (utf8.n && buf_add(out, fold_step(&f, &utf8)))
+        continue;
+}
+
+bool casefold_has(struct buf *room, slice text, slice folded)
+{
+    struct fold f __attribute__((uninitialized));
+    bool has = folded.n == 0;
+    f.space = false;
+    room->max = folded.n + FOLD_STEP;
+    while (!has && text.n) {
+        buf_add(room, fold_step(&f, &text));
+        has = slice_search(buf_slice(room), folded) >= 0;
+        if (!has && buf_length(room) >= folded.n) /* its first bytes may be the last ones here */
+            buf_eat(room, buf_length(room) - folded.n + 1);
+    }
+    buf_eat(room, buf_length(room));
+    return has;
+}
