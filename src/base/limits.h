@@ -47,6 +47,9 @@
 #define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
 #define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
 #define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
+#define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
+#define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
+#define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
