@@ -1,0 +1,61 @@
+/*
+ * The selected mailbox as this session's client knows it.  Its messages are, in uid order, the
+ * entries of a view (store/view.h) and those held: expunged meanwhile, but the client was not told
+ * yet, so they keep their numbers and can still be fetched (rule I3).  During a command nothing of
+ * it changes; the announcement at its end (announce.h) moves it to the newest view.
+ *
+ * Positions count from 0 and mean entries of both kinds; the client's message numbers are
+ * position + 1.
+ */
+#ifndef IMAP_SELECTED_H
+#define IMAP_SELECTED_H
+
+#include "imap/parse.h"
+#include "store/mailbox.h"
+#include "store/view.h"
+
+struct held {
+    struct entry e;
+    uint32_t position; /* among all */
+};
+
+struct imap_selected {
+    struct arena arena; /* its own; holds what follows, this struct too */
+    struct store *store;
+    int64_t account, mailbox;
+    bool read_only; /* EXAMINE */
+    struct view *view;
+    struct view_info info;
+    struct held *held; /* ascending */
+    uint32_t held_count;
+    size_t held_size;
+    struct imap_set recent; /* uids this session is the first to be told of (\Recent, rule I17) */
+    size_t recent_size;
+    uint32_t recent_until; /* uids from here on have not been asked about */
+    struct imap_set saved; /* "$": uids of the last SEARCH RETURN (SAVE), in this arena */
+};
+
+/* Opens a mailbox: NULL when there is none (or TEMPFAIL). */
+struct imap_selected *selected_open(struct store *s, int64_t account, int64_t mailbox,
+                                    bool read_only);
+/* NULL is fine. */
+void selected_close(struct imap_selected *sel);
+
+/* \Recent: asks for the uids that have come since it was asked. */
+void selected_ask_recent(struct imap_selected *sel);
+
+uint32_t selected_count(const struct imap_selected *sel);
+/* The entry at a position; false beyond the end. */
+bool selected_at(const struct imap_selected *sel, uint32_t position, struct entry *e);
+/* Up to n entries from a position on; how many there were.  For lists: much faster than _at. */
+uint32_t selected_list(const struct imap_selected *sel, uint32_t position, struct entry *e,
+                       uint32_t n);
+/* Position of the first entry whose uid is >= uid; the count when there is none. */
+uint32_t selected_seek(const struct imap_selected *sel, uint32_t uid);
+/* The largest uid, 0 when it is empty. */
+uint32_t selected_last_uid(const struct imap_selected *sel);
+bool selected_is_recent(const struct imap_selected *sel, uint32_t uid);
+/* Expunged meanwhile, and the client does not know. */
+bool selected_is_held(const struct imap_selected *sel, uint32_t uid);
+
+#endif
