@@ -17,7 +17,8 @@
 
 static const struct {
     uint16_t port, implicit_port;
-} services[] = {[AGENT_SUBMISSION] = {587, 465}, [AGENT_POP3] = {110, 995}};
+} services[] = {
+    [AGENT_SUBMISSION] = {587, 465}, [AGENT_POP3] = {110, 995}, [AGENT_IMAP] = {143, 993}};
 
 enum { CONNECT_MS = 30000, SPEAK_MS = 1500 };
 
@@ -26,7 +27,7 @@ struct account_file {
     struct arena *arena;
     const char *section;
     bool found;
-    const char *server, *pop3, *user, *ca_file, *password_file, *dir;
+    const char *server, *pop3, *imap, *user, *ca_file, *password_file, *dir;
     const char *bad_key;
 };
 
@@ -35,9 +36,13 @@ static int take_key(void *arg, const char *section, const char *key, const char 
     struct account_file *f = arg;
     const struct {
         const char *key, **to;
-    } rows[] = {{"server", &f->server}, {"pop3-server", &f->pop3},
-                {"user", &f->user},     {"ca-file", &f->ca_file},
-                {"dir", &f->dir},       {"password-file", &f->password_file}};
+    } rows[] = {{"server", &f->server},
+                {"pop3-server", &f->pop3},
+                {"imap-server", &f->imap},
+                {"user", &f->user},
+                {"ca-file", &f->ca_file},
+                {"dir", &f->dir},
+                {"password-file", &f->password_file}};
     f->found = f->found || strcmp(section, f->section) == 0;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (strcmp(rows[i].key, key) == 0) {
@@ -78,8 +83,8 @@ static int read_account_file(struct call *c, struct account_file *f)
         return call_fail(c, "%s:%d: %s%s%s", path, line,
                          f->bad_key ? "unknown key \"" : "not key = value",
                          f->bad_key ? f->bad_key : "",
-                         f->bad_key ? "\"; known are server, pop3-server, user, ca-file, "
-                                      "password-file, dir"
+                         f->bad_key ? "\"; known are server, pop3-server, imap-server, "
+                                      "user, ca-file, password-file, dir"
                                     : "");
     if (named && !f->found)
         return call_fail(c, "%s has no section [%s]", path, named);
@@ -202,7 +207,9 @@ int agent_account_find(struct call *c, enum agent_service service, struct agent_
     if (server && dir)
         return call_usage(c, "give --server or --dir, not both");
     if (!server && !dir) {
-        server = service == AGENT_POP3 && file.pop3 ? file.pop3 : file.server;
+        server = service == AGENT_POP3   ? either(file.pop3, file.server)
+                 : service == AGENT_IMAP ? either(file.imap, file.server)
+                                         : file.server;
         dir = server ? NULL : file.dir;
     }
     if (!server && !dir)

@@ -4,6 +4,7 @@
  *
  *   [default]
  *   server = mail.north.test
+ *   imap-server = imap.north.test      (and pop3-server: where they differ)
  *   user = one@north.test
  *   ca-file = /etc/yizhan/north.pem
  *   password-file = /etc/yizhan/one.secret
@@ -14,7 +15,7 @@
 #include "base/command.h"
 #include "net/dial.h"
 
-enum agent_service { AGENT_SUBMISSION, AGENT_POP3 };
+enum agent_service { AGENT_SUBMISSION, AGENT_POP3, AGENT_IMAP };
 enum agent_tls { AGENT_STARTTLS, AGENT_IMPLICIT, AGENT_PLAIN };
 
 struct agent_account {
@@ -25,14 +26,14 @@ struct agent_account {
     const char *password_file;
 };
 
-/* Option rows that send and fetch share. */
+/* Option rows that send, fetch and read share. */
 #define AGENT_ACCOUNT_OPTIONS                                                                      \
     {"server",                                                                                     \
      "HOST[:PORT]",                                                                                \
      OPTION_TEXT,                                                                                  \
      0,                                                                                            \
-     "the server; a port that ends in 465 or 995 begins with TLS",                                 \
-     "服务器；以 465 或 995 结尾的端口一开始就用 TLS"},                                            \
+     "the server; a port that ends in 465, 993 or 995 begins with TLS",                            \
+     "服务器；以 465、993 或 995 结尾的端口一开始就用 TLS"},                                       \
         {"dir",                                                                                    \
          "DIR",                                                                                    \
          OPTION_TEXT,                                                                              \

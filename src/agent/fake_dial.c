@@ -97,3 +97,9 @@ ssize_t dial_read(struct dial *d, char *to, size_t n)
     d->in = slice_skip(d->in, got);
     return (ssize_t)got;
 }
+
+bool dial_wait(struct dial *d, int64_t timeout_ms)
+{
+    (void)d, (void)timeout_ms;
+    return true;
+}

@@ -1,5 +1,4 @@
-/* A dial.h of bytes, for the tests of the POP3 client: what the server will say is given at once.
- */
+/* A dial.h of bytes, for the tests of our clients: what the server will say is given at once. */
 #ifndef AGENT_FAKE_DIAL_H
 #define AGENT_FAKE_DIAL_H
 

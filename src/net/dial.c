@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -345,10 +346,16 @@ bool dial_line(struct dial *d, size_t max, slice *line)
     return true;
 }
 
-bool dial_readable(struct dial *d)
+bool dial_wait(struct dial *d, int64_t timeout_ms)
 {
     struct pollfd p = {.fd = d->stream.fd, .events = POLLIN};
-    return buf_length(&d->in) || stream_pending(&d->stream) || poll(&p, 1, 0) > 0;
+    int ms = timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX;
+    return buf_length(&d->in) || stream_pending(&d->stream) || poll(&p, 1, ms) > 0;
+}
+
+bool dial_readable(struct dial *d)
+{
+    return dial_wait(d, 0);
 }
 
 const char *dial_error(const struct dial *d)

@@ -50,6 +50,8 @@ bool dial_line(struct dial *d, size_t max, slice *line);
 ssize_t dial_read(struct dial *d, char *to, size_t n);
 /* True when input is waiting already (in the buffer or the socket). */
 bool dial_readable(struct dial *d);
+/* Waits at most timeout_ms for input; that none came is no failure. */
+bool dial_wait(struct dial *d, int64_t timeout_ms);
 /* What failed, one line; "" when nothing. */
 const char *dial_error(const struct dial *d);
 bool dial_timed_out(const struct dial *d);
