@@ -54,8 +54,10 @@ void http_date(int64_t at_ms, char out[30])
     time_t t = (time_t)(at_ms / 1000);
     struct tm tm;
     gmtime_r(&t, &tm);
-    snprintf(out, 30, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday, tm.tm_mday,
-             months + 3 * tm.tm_mon, (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    unsigned day = (unsigned)tm.tm_mday % 100, year = (unsigned)(tm.tm_year + 1900) % 10000;
+    unsigned hour = (unsigned)tm.tm_hour % 100, minute = (unsigned)tm.tm_min % 100;
+    snprintf(out, 30, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * tm.tm_wday, day,
+             months + 3 * tm.tm_mon, year, hour, minute, (unsigned)tm.tm_sec % 100);
 }
 
 void http_head_print(struct buf *out, int status, const char *type, size_t length, slice fields,
