@@ -63,7 +63,9 @@ static void check_qp(struct arena *a, slice in, size_t cut)
     check_lines(code);
     assert(code.n == qp_length(in, QP_BINARY));
     assert(slice_eq((slice){out, qp_decode(code, out, &damaged)}, in) && !damaged);
-    check_lines(qp_encode(a, in, QP_TEXT));
+    code = qp_encode(a, in, QP_TEXT);
+    check_lines(code);
+    assert(code.n == qp_length(in, QP_TEXT));
 
     char *whole = arena_alloc(a, in.n + 1), *parts = arena_alloc(a, in.n + 1);
     size_t want = qp_decode(in, whole, &damaged), used, more;

@@ -164,7 +164,7 @@ static void read_zone_name(struct reader *r, slice word)
             r->has_zone = true;
         }
     if (slice_eq_icase(word, S("DST")) && r->has_zone && !r->summer) {
-        r->zone += 60;
+        r->zone += r->zone < 23 * 60 ? 60 : 0; /* a zone is less than a day */
         r->summer = true;
     }
 }

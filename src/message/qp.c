@@ -1,96 +1,106 @@
 /*
- * quoted-printable.  Decoding goes line by line (memchr finds "\n" and "=", runs between are
- * copied); encoding copies runs of plain characters.
+ * quoted-printable.  The loops that touch every byte are the kernels of qp_kernel.c; here is what
+ * happens between them: line ends, soft breaks and signs while decoding, where to break a line and
+ * what to guard while encoding.
  */
 #include "message/qp.h"
 
+#include "message/out.h"
+#include "message/qp_kernel.h"
+
 #include "base/banned.h"
 
-enum { LINE_MAX = 76 };
+enum { LINE_MAX = 76, SLACK = 16 };
 
 static bool is_wsp(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-/* One more than the value of a hexadecimal digit; 0: it is none. */
-static const uint8_t digit[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
-    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-};
+/* ---- decoding ---- */
 
-/* The "=XY" of a piece of a line; an "=" without two digits is kept (M4). */
-static char *decode_piece(const char *p, const char *end, char *out, bool *damaged)
+/*
+ * The "=" at the start of in is no "=XY": a soft break, which vanishes, or only itself (M4).
+ * Returns the characters used, 0 when that depends on what follows.
+ */
+static size_t decode_sign(slice in, bool last, char **out, bool *damaged)
 {
-    while (p < end) {
-        if (*p != '=') {
-            const char *next = memchr(p, '=', (size_t)(end - p));
-            size_t run = (size_t)((next ? next : end) - p);
-            memmove(out, p, run);
-            out += run;
-            p += run;
-            continue;
-        }
-        uint8_t high = end - p > 2 ? digit[(unsigned char)p[1]] : 0;
-        uint8_t low = end - p > 2 ? digit[(unsigned char)p[2]] : 0;
-        if (high && low) {
-            *out++ = (char)((high - 1) << 4 | (low - 1));
-            p += 3;
-        } else {
-            *damaged = true;
-            *out++ = *p++;
-        }
-    }
+    size_t n = 1;
+    while (n < in.n && (is_wsp(in.p[n]) || in.p[n] == '\r'))
+        n++;
+    if (n == in.n)
+        return last ? n : 0;
+    if (in.p[n] == '\n')
+        return n + 1;
+    if (in.n < 3 && !last)
+        return 0;
+    *damaged = true;
+    *(*out)++ = '=';
+    return 1;
+}
+
+/* How many of the bytes before p are white space, down to start. */
+static size_t padding(const char *start, const char *p)
+{
+    size_t n = 0;
+    while (p - n > start && is_wsp(p[-(ptrdiff_t)n - 1]))
+        n++;
+    return n;
+}
+
+/* The LF at p; the line before it is written already: takes its padding back. */
+static char *decode_line_end(const char *start, const char *p, char *out)
+{
+    bool cr = p > start && p[-1] == '\r';
+    out -= cr;
+    out -= padding(start, p - cr);
+    if (cr)
+        *out++ = '\r';
+    *out++ = '\n';
     return out;
 }
 
-/* One line, p to end, its line end included if it has one. */
-static char *decode_line(const char *p, const char *end, char *out, bool *damaged)
+/* Bytes before p that may become padding or a line end, depending on what follows. */
+static size_t open_tail(const char *start, const char *p)
 {
-    size_t ending = end > p && end[-1] == '\n' ? 1 : 0;
-    ending += ending && end - p > 1 && end[-2] == '\r';
-    const char *content = end - ending, *soft = content;
-    while (soft > p && (is_wsp(soft[-1]) || soft[-1] == '\r'))
-        soft--;
-    if (soft > p && soft[-1] == '=') /* a soft break */
-        return decode_piece(p, soft - 1, out, damaged);
-    while (content > p && is_wsp(content[-1]))
-        content--;
-    out = decode_piece(p, content, out, damaged);
-    memmove(out, end - ending, ending);
-    return out + ending;
-}
-
-/* How much of an unfinished line can be decoded without knowing what follows. */
-static size_t settled(slice line)
-{
-    while (line.n && (is_wsp(line.p[line.n - 1]) || line.p[line.n - 1] == '\r'))
-        line.n--;
-    for (size_t back = 1; back <= 2 && back <= line.n; back++)
-        if (line.p[line.n - back] == '=')
-            return line.n - back;
-    return line.n;
+    size_t n = 0;
+    while (p - n > start && (is_wsp(p[-(ptrdiff_t)n - 1]) || p[-(ptrdiff_t)n - 1] == '\r'))
+        n++;
+    return n;
 }
 
 size_t qp_decode_step(slice in, bool last, char *out, size_t *used, bool *damaged)
 {
+    const struct qp_kernel *k = qp_fastest();
     const char *p = in.p, *end = in.p + in.n;
     char *start = out;
     bool ignored;
     if (!damaged)
         damaged = &ignored;
     while (p < end) {
-        const char *line_end = memchr(p, '\n', (size_t)(end - p));
-        if (!line_end && !last) {
-            size_t n = settled((slice){p, (size_t)(end - p)});
-            out = decode_piece(p, p + n, out, damaged);
+        if (*p != '=') {
+            size_t n = k->copy((slice){p, (size_t)(end - p)}, out);
             p += n;
-            break;
+            out += n;
         }
-        line_end = line_end ? line_end + 1 : end;
-        out = decode_line(p, line_end, out, damaged);
-        p = line_end;
+        if (p < end && *p == '\n') {
+            out = decode_line_end(in.p, p++, out);
+            continue;
+        }
+        size_t n = k->signs((slice){p, (size_t)(end - p)}, out);
+        p += 3 * n;
+        out += n;
+        if (p == end || *p != '=')
+            continue;
+        n = decode_sign((slice){p, (size_t)(end - p)}, last, &out, damaged);
+        if (!n)
+            break;
+        p += n;
+    }
+    if (p == end) {
+        size_t tail = last ? padding(in.p, p) : open_tail(in.p, p);
+        out -= tail;
+        p -= last ? 0 : tail;
     }
     *used = in.n ? (size_t)(p - in.p) : 0;
     return (size_t)(out - start);
@@ -107,38 +117,13 @@ size_t qp_decode(slice in, char *out, bool *damaged)
 /* ---- encoding ---- */
 
 /* Characters that may stand for themselves inside a line. */
-static inline bool is_plain(char c)
+static bool is_plain(char c)
 {
     return (c >= ' ' && c <= '~' && c != '=') || c == '\t';
 }
 
-/* Eight bytes at once: false when one of them might not be plain (a TAB is looked at again). */
-static inline bool eight_plain(const char *p)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint64_t w;
-    memcpy(&w, p, 8);
-    uint64_t equals = w ^ (ones * '=');
-    uint64_t bad = ((equals - ones) & ~equals) | (w - ones * ' ') | w | (w + ones);
-    return !(bad & tops);
-}
-
-static inline size_t plain_run(const char *p, size_t n)
-{
-    size_t i = 0;
-    for (;;) {
-        while (i + 8 <= n && eight_plain(p + i))
-            i += 8;
-        size_t stop = i + 8 < n ? i + 8 : n;
-        while (i < stop && is_plain(p[i]))
-            i++;
-        if (i < stop || i == n)
-            return i;
-    }
-}
-
 /* Bytes of the UTF-8 character at p, as far as they are there; 1 for anything else. */
-static inline size_t character(const char *p, size_t left)
+static size_t character(const char *p, size_t left)
 {
     unsigned char c = (unsigned char)p[0];
     size_t want = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1, n = 1;
@@ -148,70 +133,92 @@ static inline size_t character(const char *p, size_t left)
 }
 
 /* At the start of an output line these would be changed on the way by mbox or SMTP software. */
-static inline bool needs_guard(const char *p, size_t n)
+static bool needs_guard(const char *p, size_t n)
 {
     return (p[0] == 'F' && n >= 5 && memcmp(p, "From ", 5) == 0) || (p[0] == '.' && n == 1);
 }
 
-static inline void put_hex(char *to, char c)
+/*
+ * How many of the plain characters at p go on an output line that has column already; they are
+ * written to to, and up to LINE_MAX more.
+ */
+static inline size_t add_plain(const struct qp_kernel *k, char *to, const char *p, size_t n,
+                               size_t column)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    to[0] = '=';
-    to[1] = digits[(unsigned char)c >> 4];
-    to[2] = digits[(unsigned char)c & 15];
+    size_t most = LINE_MAX + 1 - column;
+    size_t run = is_plain(p[0]) ? k->plain((slice){p, n < most ? n : most}, to) : 0;
+    if (run && run == n && is_wsp(p[n - 1]))
+        run--;                                /* white space at the end is encoded */
+    if (run > LINE_MAX - column - (run != n)) /* room for the "=" of a soft break */
+        run = LINE_MAX - 1 - column;
+    return run;
 }
 
-/*
- * One source line without its end: writes it to to, or only counts when to is NULL.  Runs of plain
- * characters are copied, as much as the output line holds; everything else is one unit of "=XY".
- */
-static inline size_t encode_line(char *to, const char *p, size_t n)
+/* How many bytes at p go on the line as "=XY": whole characters, as many as fit; 0: not one. */
+static inline size_t fitting(const char *p, size_t n, size_t column, bool guard)
 {
-    size_t out = 0, column = 0, i = 0;
-    while (i < n) {
-        bool guard = column == 0 && needs_guard(p + i, n - i);
-        size_t run = guard ? 0 : plain_run(p + i, n - i);
-        if (run && i + run == n && is_wsp(p[n - 1]))
-            run--; /* white space at the end is encoded */
-        size_t units = run ? run : guard ? 1 : character(p + i, n - i);
-        size_t width = run ? run : 3 * units;
-        size_t room = (i + units == n ? LINE_MAX : LINE_MAX - 1) - column;
-        if (run && width > room)
-            units = width = LINE_MAX - 1 - column;
-        if (width == 0 || width > room) {
-            if (to)
-                memcpy(to + out, "=\r\n", 3);
-            out += 3;
-            column = 0;
-            continue;
+    size_t fit = 0, next = guard ? 1 : character(p, n);
+    while (3 * next <= LINE_MAX - column - (next != n)) {
+        fit = next;
+        if (fit == n || guard || is_plain(p[fit]))
+            break;
+        next += character(p + fit, n - fit);
+    }
+    return fit;
+}
+
+/* One source line without its end; returns the bytes written to to, or only measured. */
+static inline size_t encode_line(const struct qp_kernel *k, char *to, bool measure, const char *p,
+                                 size_t n)
+{
+    size_t out = 0, column = 0;
+    while (n) {
+        char *at = measure ? to : to + out;
+        bool guard = column == 0 && needs_guard(p, n);
+        size_t used = guard ? 0 : add_plain(k, at, p, n, column), width = used;
+        if (!used) {
+            used = fitting(p, n, column, guard);
+            width = 3 * used;
+            if (!measure)
+                k->encode((slice){p, used}, at);
         }
-        if (to && run)
-            memcpy(to + out, p + i, units);
-        for (size_t k = 0; to && !run && k < units; k++)
-            put_hex(to + out + 3 * k, p[i + k]);
-        out += width;
-        column += width;
-        i += units;
+        if (!used)
+            memcpy(at, "=\r\n", 3);
+        out += used ? width : 3;
+        column = used ? column + width : 0;
+        p += used;
+        n -= used;
     }
     return out;
 }
 
-static inline size_t encode(char *to, slice in, enum qp_mode mode)
+/* The most that encode_line() gives for n bytes, and what add_plain() writes beyond. */
+static size_t most_of_line(size_t n)
 {
-    size_t out = 0;
-    if (mode == QP_BINARY)
-        return encode_line(to, in.p, in.n);
+    return 3 * n + 5 * (3 * n / 64 + 1) + LINE_MAX + SLACK; /* a soft break and a guard each 64 */
+}
+
+/* Everything of in, line by line; out NULL: only measured. */
+static inline size_t encode(struct out *out, slice in, enum qp_mode mode)
+{
+    const struct qp_kernel *k = qp_fastest();
+    char scratch[LINE_MAX + SLACK];
+    size_t total = 0;
     for (const char *p = in.p, *end = in.p + in.n; p < end;) {
-        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        const char *stop = mode == QP_TEXT ? memchr(p, '\n', (size_t)(end - p)) : NULL;
         size_t n = (size_t)((stop ? stop : end) - p);
         size_t content = stop && n && p[n - 1] == '\r' ? n - 1 : n;
-        out += encode_line(to ? to + out : NULL, p, content);
-        if (to && stop)
-            memcpy(to + out, "\r\n", 2);
-        out += stop ? 2 : 0;
+        char *to = out ? out_space(out, most_of_line(n)) : scratch;
+        size_t length = encode_line(k, to, !out, p, content);
+        if (stop && out)
+            memcpy(to + length, "\r\n", 2);
+        length += stop ? 2 : 0;
+        if (out)
+            out_wrote(out, length);
+        total += length;
         p += n + (stop != NULL);
     }
-    return out;
+    return total;
 }
 
 size_t qp_length(slice in, enum qp_mode mode)
@@ -221,6 +228,8 @@ size_t qp_length(slice in, enum qp_mode mode)
 
 slice qp_encode(struct arena *a, slice in, enum qp_mode mode)
 {
-    char *out = arena_alloc(a, qp_length(in, mode) + 1);
-    return (slice){out, encode(out, in, mode)};
+    struct out out = {.arena = a};
+    out_space(&out, in.n + in.n / 8);
+    encode(&out, in, mode);
+    return out_slice(&out);
 }

@@ -2,6 +2,7 @@
 #include "message/qp.h"
 
 #include "base/rand.h"
+#include "message/qp_kernel.h"
 #include "base/test.h"
 
 static void test_decode(void **state)
@@ -127,13 +128,48 @@ static void test_steps(void **state)
     }
 }
 
+/* What the processor's own loops give is what portable C gives, at every length and place. */
+static void test_kernels(void **state)
+{
+    const struct qp_kernel *fast = qp_fastest();
+    char in[100], one[100], two[100], signs[2][301];
+    (void)state;
+    if (fast == &qp_portable)
+        print_message("this processor runs the portable loops only\n");
+    for (unsigned round = 0; round < 20000; round++) {
+        size_t n = rand_below(sizeof(in) + 1);
+        rand_bytes(in, sizeof(in));
+        for (size_t i = 0; round % 4 && i < n; i++)
+            in[i] = round % 4 == 1   ? (char)(' ' + rand_below(0x5f))
+                    : round % 4 == 2 ? "=C3=A9"[i % 6]
+                                     : "=C3=a9\t\x08\x7f\r\n xyz"[rand_below(15)];
+        if (n && round % 3 == 0)
+            in[rand_below(n)] = (char)rand_below(256);
+        slice s = {in, n};
+        size_t used = fast->copy(s, one);
+        assert_int_equal(qp_portable.copy(s, two), used);
+        assert_memory_equal(one, two, used);
+        assert_true(used == n || in[used] == '=' || in[used] == '\n');
+        used = fast->signs(s, one);
+        assert_int_equal(qp_portable.signs(s, two), used);
+        assert_memory_equal(one, two, used);
+        used = fast->plain(s, one);
+        assert_int_equal(qp_portable.plain(s, two), used);
+        assert_memory_equal(one, two, used);
+        fast->encode(s, signs[0]);
+        qp_portable.encode(s, signs[1]);
+        assert_memory_equal(signs[0], signs[1], 3 * n);
+        assert_int_equal(qp_portable.signs((slice){signs[0], 3 * n}, one), n);
+        assert_memory_equal(one, in, n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_decode),     cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_kernels),
     };
     return TEST_RUN(tests);
 }
