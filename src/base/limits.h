@@ -50,11 +50,8 @@
 #define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
 #define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
-#define LIMIT_IMAP_RESPONSE      (16 << 20) /* our client takes: a response without message texts */
-#define LIMIT_IMAP_FOUND         (4 << 20)  /* our client takes: numbers of one search */
-#define LIMIT_SEARCH_KEYS        2000       /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH       100        /* keys in one another */
-#define LIMIT_SEARCH_STRING      (64 * 1024) /* a string to find, folded */
+#define LIMIT_IMAP_RESPONSE      (16 << 20)   /* our client takes: a response without message texts */
+#define LIMIT_IMAP_FOUND         (4 << 20)    /* our client takes: numbers of one search */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
@@ -121,10 +118,7 @@
 #define LIMIT_STEP           1000        /* entries a bulk transaction touches */
 #define LIMIT_SEGMENT        (64 << 20)  /* a new segment begins beyond */
 #define LIMIT_READ_STEP      (64 * 1024) /* one pread of a body */
-#define LIMIT_READERS        8           /* connections for reading; a reader waits for one */
-#define LIMIT_LOG_GATHERED   (120 * 1024) /* bytes of the log written at once; SQLite wants < 128 KiB */
-#define LIMIT_MEMO           (2 << 20)   /* bytes of the directory remembered */
-#define LIMIT_MEMO_VALUE     4096        /* longer answers are not */
+#define LIMIT_READERS_IDLE   8           /* connections kept for the next reader */
 #define LIMIT_SEGMENTS_OPEN  64          /* descriptors kept for reading */
 #define LIMIT_WRITER_CACHE   (8 << 20)   /* SQLite pages of the writer */
 #define LIMIT_READER_CACHE   (1 << 20)   /* SQLite pages of one reader */

@@ -146,7 +146,8 @@ static void check_accounts(struct check *c)
     struct sql *q = sql_query(
         c->db,
         "SELECT a.id FROM account a WHERE a.used <> (SELECT coalesce(sum(size), 0) FROM mailbox m"
-        " WHERE m.account = a.id) OR a.modseq < (SELECT coalesce(max(modseq), 0) FROM mailbox m"
+        " WHERE m.account = a.id AND m.role <> 7) OR a.modseq < (SELECT coalesce(max(modseq), 0) "
+        "FROM mailbox m"
         " WHERE m.account = a.id) OR NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.account = a.id"
         " AND m.mailbox = 1)",
         "");
@@ -155,7 +156,7 @@ static void check_accounts(struct check *c)
                       (long long)sql_int(q, 0));
         repair_account(c, sql_int(q, 0));
     }
-    q = sql_query(c->db, "SELECT id, data FROM tombstone", "");
+    q = sql_query(c->db, "SELECT id, data FROM tombstone WHERE first = 0", "");
     while (sql_row(q)) {
         struct chunk *chunk = chunk_open(sql_bytes(q, 1), 0);
         if (!chunk)

@@ -51,7 +51,7 @@ bool chunk_next(struct chunk_reader *r)
 static struct chunk *chunk_alloc(size_t n)
 {
     struct chunk *c = mem_alloc(sizeof(*c) + n);
-    *c = (struct chunk){.refs = 1, .n = n};
+    *c = (struct chunk){.refs = 1, .n = n, .room = n};
     return c;
 }
 
@@ -61,6 +61,7 @@ static void chunk_count(struct chunk *c, const struct entry *e)
     c->first_uid = c->count ? c->first_uid : e->uid;
     c->count++;
     c->unseen += !(e->flags & FLAG_SEEN);
+    c->deleted += (e->flags & FLAG_DELETED) != 0;
     c->size += e->size;
     c->modseq = e->modseq > c->modseq ? e->modseq : c->modseq;
     c->last = *e;
@@ -87,7 +88,7 @@ bool chunk_add(struct chunk *c, const struct entry *e)
     unsigned char packed[ENTRY_MAX];
     assert(e->uid > c->last.uid && e->message > 0 && e->modseq > 0);
     size_t n = entry_pack(packed, &c->last, e);
-    if (c->n + n > LIMIT_CHUNK)
+    if (c->n + n > c->room || c->n + n > LIMIT_CHUNK)
         return false;
     memcpy(c->data + c->n, packed, n);
     c->n += n;
@@ -105,15 +106,16 @@ struct chunk *chunk_new(int64_t row)
     return c;
 }
 
-struct chunk *chunk_append(const struct chunk *old, const struct entry *e)
+struct chunk *chunk_append(const struct chunk *old, const struct entry *e, bool more)
 {
-    size_t had = old ? old->n : 1;
-    struct chunk *c = chunk_alloc(had + ENTRY_MAX);
+    size_t had = old ? old->n : 1, room = more ? LIMIT_CHUNK : had + ENTRY_MAX;
+    struct chunk *c = chunk_alloc(room);
     if (old)
         memcpy(c, old, sizeof(*c) + had);
     else
         c->data[0] = CHUNK_VERSION;
     c->refs = 1;
+    c->room = room;
     c->n = had;
     c->dirty = true;
     if (chunk_add(c, e))

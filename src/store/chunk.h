@@ -15,10 +15,10 @@ struct chunk {
     bool dirty;        /* not in the database yet: for the writer alone, before it is published */
     int64_t row;       /* of entry_chunk; 0: none yet */
     struct entry last; /* the next one is packed against it */
-    uint32_t first_uid, count, unseen;
+    uint32_t first_uid, count, unseen, deleted;
     int64_t modseq; /* highest inside */
     uint64_t size;  /* sum of the entries' sizes */
-    size_t n;
+    size_t n, room; /* bytes in use, allocated */
     unsigned char data[];
 };
 
@@ -30,8 +30,9 @@ struct chunk_reader {
 
 /* Unpacks a row; NULL when the bytes are not a chunk.  The caller owns one reference. */
 struct chunk *chunk_open(slice data, int64_t row);
-/* A chunk like old (NULL: none) with one more entry at its end, or NULL when it is full. */
-struct chunk *chunk_append(const struct chunk *old, const struct entry *e);
+/* A chunk like old (NULL: none) with one more entry at its end, or NULL when it is full.  more:
+ * room for others after it. */
+struct chunk *chunk_append(const struct chunk *old, const struct entry *e, bool more);
 /* An empty chunk to fill; not published before it holds an entry. */
 struct chunk *chunk_new(int64_t row);
 /* One more entry, or false when the chunk is full. */

@@ -114,7 +114,6 @@ struct fixture_uids {
     int64_t account, mailbox;
     const uint32_t *uids;
     size_t count, done;
-    uint64_t add, remove;
 };
 
 static inline enum outcome fixture_expunge_fn(struct store_tx *tx, void *arg)
@@ -132,24 +131,24 @@ static inline int fixture_expunge(struct store *s, int64_t account, const uint32
     return store_write(s, &call) == DONE ? (int)x.done : -1;
 }
 
-static inline enum outcome fixture_flags_fn(struct store_tx *tx, void *arg)
-{
-    struct fixture_uids *x = arg;
-    return mailbox_flags(tx, x->account, x->mailbox, x->uids, x->count, x->add, x->remove,
-                         &x->done);
-}
-
+/* Adds and removes flags of uids of INBOX; returns how often an entry changed, or -1. */
 static inline int fixture_flags(struct store *s, int64_t account, const uint32_t *uids,
                                 size_t count, uint64_t add, uint64_t remove)
 {
-    struct fixture_uids x = {.account = account,
-                             .mailbox = 1,
-                             .uids = uids,
-                             .count = count,
-                             .add = add,
-                             .remove = remove};
-    struct store_call call = {.account = account, .fn = fixture_flags_fn, .arg = &x};
-    return store_write(s, &call) == DONE ? (int)x.done : -1;
+    struct arena a = {0};
+    int changed = 0;
+    for (int how = FLAGS_ADD; how <= FLAGS_REMOVE && changed >= 0; how++) {
+        struct flags_change x = {.account = account,
+                                 .mailbox = 1,
+                                 .uids = uids,
+                                 .count = count,
+                                 .how = (enum flags_how)how,
+                                 .flags = how == FLAGS_ADD ? add : remove};
+        bool done = !x.flags || mailbox_change_flags(s, &a, &x) == DONE;
+        changed = done ? changed + (int)x.changed_count : -1;
+    }
+    arena_end(&a);
+    return changed;
 }
 
 #endif

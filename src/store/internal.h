@@ -8,23 +8,22 @@
 #include "base/map.h"
 #include "store/body.h"
 #include "store/engine.h"
-#include "store/memo.h"
 #include "store/view.h"
 #include "store/working.h"
 
-/* Connections nobody reads with now, and how many there are in all. */
+/* Connections nobody reads with now. */
 struct readers {
     pthread_mutex_t lock;
-    pthread_cond_t ended;
-    struct db *idle[LIMIT_READERS];
-    int count, open, waiting;
+    struct db *idle[LIMIT_READERS_IDLE];
+    int count;
 };
 
 /* A caller of store_write(), on its own stack. */
 struct waiter {
     const struct store_call *call;
     struct waiter *next;
-    struct body_write body;
+    struct body_write one, *bodies; /* &one, or more in an array */
+    size_t body_count;
     enum outcome result;
     unsigned gate;        /* which of the two it sleeps at */
     atomic_bool answered; /* set last: the waiter may be gone right after */
@@ -49,7 +48,6 @@ struct writer {
     struct store_tx tx;
     struct working working;
     atomic_bool finish_checkpoint; /* the keeper copied most of the log; the rest is short */
-    uint64_t directory_told;       /* the working directory_version the memo knows of */
     atomic_int_least64_t last_ms;  /* of the last batch */
 };
 
@@ -89,7 +87,6 @@ struct store {
     struct arena arena;
     int dir_fd, lock_fd;
     struct readers readers;
-    struct memo *memo;
     struct segments segments;
     struct writer writer;
     struct views views;
@@ -110,6 +107,7 @@ void views_open(struct store *s);
 void views_close(struct store *s);
 /* The newest committed view when somebody loaded it, retained; else NULL. */
 struct view *view_newest(struct store *s, int64_t account, int64_t mailbox);
+void view_place(const struct view *v, int64_t *account, int64_t *mailbox);
 struct chunk *const *view_chunks(const struct view *v, size_t *count);
 /* After COMMIT: a newer view, if anybody holds or watches the mailbox; true: watches must be told.
  */
@@ -118,6 +116,8 @@ bool view_publish(struct store *s, const struct working_mailbox *m);
 void view_wake(struct store *s, int64_t account, int64_t mailbox);
 /* Lets go of views nobody holds and nobody used for that long. */
 void views_evict(struct store *s, int64_t unused_ms);
+/* Writes down who has been told of what (view_recent). */
+void views_write_recent(struct store *s);
 /* About what the newest views keep in memory. */
 size_t views_bytes(struct store *s);
 

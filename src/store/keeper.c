@@ -44,6 +44,7 @@ static void keeper_idle(struct store *s, struct keeping *k)
 static void keeper_tick(struct store *s, struct keeping *k)
 {
     fetches_flush(s);
+    views_write_recent(s);
     views_evict(s, views_bytes(s) > LIMIT_VIEW_CACHE ? 0 : VIEW_MS);
     keeper_idle(s, k);
     int64_t now = clock_mono_ms();
@@ -97,7 +98,7 @@ bool keeper_start(struct store *s, struct buf *error)
     pthread_cond_init(&k->wake, &attr);
     pthread_condattr_destroy(&attr);
     const char *path = arena_printf(&s->arena, "%s/store.db", s->options.dir).p;
-    k->db = db_open(&(struct db_options){path, false, false, LIMIT_READER_CACHE, NULL}, error);
+    k->db = db_open(&(struct db_options){path, false, false, LIMIT_READER_CACHE}, error);
     k->started = k->db && pthread_create(&k->thread, NULL, keeper_main, s) == 0;
     return k->started;
 }

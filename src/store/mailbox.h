@@ -181,11 +181,6 @@ enum outcome mailbox_expunge_uids(struct store *s, struct arena *a, struct expun
 enum outcome mailbox_expunge(struct store_tx *tx, int64_t account, int64_t mailbox,
                              const uint32_t *uids, size_t count, size_t *expunged);
 
-/* Sets and clears flags of entries (uids ascending).  *changed counts those that differ now. */
-enum outcome mailbox_flags(struct store_tx *tx, int64_t account, int64_t mailbox,
-                           const uint32_t *uids, size_t count, uint64_t add, uint64_t remove,
-                           size_t *changed);
-
 /*
  * Recall of a delivered message, all its entries in the account: DONE and removed when it was
  * neither seen nor fetched; PERMFAIL (too late) else, with a reason.

@@ -6,16 +6,20 @@
  *   P2  A body goes only when no message and no queued message has it.
  *   P3  A step touches at most LIMIT_STEP entries; between two steps other calls run.
  *   P4  change_floor rises before the first change above it is missing.
+ *   P5  What leaves Recoverable first becomes a hidden tombstone, so that P1 holds for who looks at
+ *       it there.
  * Each step is a function run by store_write until it has nothing more to do.
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/entries.h"
 #include "store/internal.h"
 
 #include "base/banned.h"
 
 struct purge {
     int64_t before;  /* rows older than this go */
+    int64_t expired; /* hidden ones whose retention has passed: older than this */
     int64_t account; /* cursor of the step over accounts */
     size_t did;      /* rows this step removed; 0: finished */
     int64_t total;
@@ -43,11 +47,14 @@ static size_t chunk_let_go(struct store_tx *tx, slice data)
     return n;
 }
 
+/* A hidden tombstone and its messages. */
 static enum outcome purge_tombstone(struct store_tx *tx, void *arg)
 {
     struct purge *p = arg;
-    struct sql *q = sql_query(
-        tx->db, "SELECT id, data FROM tombstone WHERE at < ? ORDER BY id LIMIT 1", "i", p->before);
+    struct sql *q = sql_query(tx->db,
+                              "SELECT id, data FROM tombstone WHERE first = 0 AND"
+                              " (at < ?1 OR (expired = 1 AND at < ?2)) ORDER BY id LIMIT 1",
+                              "ii", p->before, p->expired);
     p->did = 0;
     if (sql_row(q)) {
         int64_t id = sql_int(q, 0);
@@ -57,6 +64,36 @@ static enum outcome purge_tombstone(struct store_tx *tx, void *arg)
         sql_exec(tx->db, "DELETE FROM tombstone WHERE id = ?", "i", id);
     }
     sql_end(q);
+    return sql_failed(tx->db) ? TEMPFAIL : DONE;
+}
+
+/* Entries whose time in Recoverable is over, at most LIMIT_STEP of one expunge (P3, P5). */
+static enum outcome purge_recoverable(struct store_tx *tx, void *arg)
+{
+    struct purge *p = arg;
+    uint32_t uids[LIMIT_STEP];
+    size_t count = 0;
+    p->did = 0;
+    struct sql *q = sql_query(tx->db,
+                              "SELECT id, account, first, last FROM tombstone WHERE first > 0 AND"
+                              " at < ? ORDER BY id LIMIT 1",
+                              "i", p->before);
+    if (!sql_row(q))
+        return sql_failed(tx->db) ? TEMPFAIL : DONE;
+    int64_t id = sql_int(q, 0), account = sql_int(q, 1), next = sql_int(q, 2), last = sql_int(q, 3);
+    sql_end(q);
+    while (count < LIMIT_STEP && next <= last)
+        uids[count++] = (uint32_t)next++;
+    struct burying b = {.account = account, .uids = uids, .count = count, .how = BURIAL_EXPIRED};
+    b.mailbox = mailbox_by_role(tx->db, account, ROLE_RECOVERABLE);
+    enum outcome o = entries_bury(tx, &b);
+    if (o == TEMPFAIL)
+        return o;
+    if (o == PERMFAIL || next > last) /* or the account is gone */
+        sql_exec(tx->db, "DELETE FROM tombstone WHERE id = ?", "i", id);
+    else
+        sql_exec(tx->db, "UPDATE tombstone SET first = ? WHERE id = ?", "ii", next, id);
+    p->did = count;
     return sql_failed(tx->db) ? TEMPFAIL : DONE;
 }
 
@@ -116,6 +153,7 @@ static enum outcome purge_account(struct store_tx *tx, void *arg)
         return sql_failed(tx->db) ? TEMPFAIL : DONE;
     }
     sql_exec(tx->db, "DELETE FROM mailbox WHERE account = ?", "i", account);
+    sql_exec(tx->db, "DELETE FROM subscription WHERE account = ?", "i", account);
     sql_exec(tx->db, "DELETE FROM keyword WHERE account = ?", "i", account);
     sql_exec(tx->db, "DELETE FROM opened WHERE account = ?", "i", account);
     sql_exec(tx->db, "DELETE FROM account_gone WHERE account = ?", "i", account);
@@ -148,9 +186,10 @@ static enum outcome purge_body(struct store_tx *tx, void *arg)
     return sql_failed(tx->db) ? TEMPFAIL : DONE;
 }
 
-static void purge_run(struct store *s, const char *what, store_fn fn, int64_t before)
+static void purge_run(struct store *s, const char *what, store_fn fn, int64_t before,
+                      int64_t expired)
 {
-    struct purge p = {.before = before};
+    struct purge p = {.before = before, .expired = expired};
     struct store_call call = {.fn = fn, .arg = &p, .bulk = true};
     while (!atomic_load(&s->keeper.stop) && store_write(s, &call) == DONE && p.did)
         p.total += (int64_t)p.did;
@@ -160,11 +199,13 @@ static void purge_run(struct store *s, const char *what, store_fn fn, int64_t be
 
 void store_purge(struct store *s, int64_t now_ms)
 {
-    int64_t retained = now_ms - STORE_RETENTION_MS, viewed = views_oldest_ms(s);
-    purge_run(s, "tombstone", purge_tombstone, retained < viewed ? retained : viewed);
-    purge_run(s, "account", purge_account, retained);
-    purge_run(s, "delivery", purge_delivery, now_ms - STORE_DELIVERY_MS);
-    purge_run(s, "change", purge_change, now_ms - STORE_DELIVERY_MS);
-    purge_run(s, "body", purge_body, 0);
+    int64_t retained = now_ms - STORE_RETENTION_MS;
+    purge_run(s, "recoverable", purge_recoverable, retained, 0);
+    int64_t viewed = views_oldest_ms(s);
+    purge_run(s, "tombstone", purge_tombstone, retained < viewed ? retained : viewed, viewed);
+    purge_run(s, "account", purge_account, retained, 0);
+    purge_run(s, "delivery", purge_delivery, now_ms - STORE_DELIVERY_MS, 0);
+    purge_run(s, "change", purge_change, now_ms - STORE_DELIVERY_MS, 0);
+    purge_run(s, "body", purge_body, 0, 0);
     segments_compact(s);
 }

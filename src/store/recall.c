@@ -10,10 +10,13 @@
  *   R1  A recalled message was not fetched: the mark and the recall exclude each other in memory,
  *       also while the recall's transaction is under way.
  *   R2  After a crash no message is recalled that might have been fetched before it.
+ *   R3  A recalled message leaves every mailbox of the account, Recoverable too; sessions that have
+ *       it open are told so as of any expunge.
  */
 #include <assert.h>
 
 #include "base/log.h"
+#include "store/entries.h"
 #include "store/internal.h"
 #include "base/banned.h"
 
@@ -197,76 +200,102 @@ void recalls_keep(struct store *s)
     f->pending_count = f->pending_size = 0;
 }
 
-/* An entry of a message in a mailbox of the account, read through the working copy. */
-static bool entry_find_in(struct store_tx *tx, int64_t account, int64_t mailbox, int64_t message,
-                          struct entry *e)
-{
-    struct working_mailbox *box = working_mailbox(tx, account, mailbox, true);
-    for (size_t i = 0; box && i < box->count; i++)
-        for (struct chunk_reader r = chunk_read(box->chunks[i]); chunk_next(&r);)
-            if (r.e.message == message) {
-                *e = r.e;
-                return true;
-            }
-    return false;
-}
-
-struct recall_entry {
-    int64_t message, mailbox;
+/* An entry that holds a message that is to be recalled. */
+struct holder {
+    int64_t mailbox;
     struct entry e;
 };
 
-/* All entries that hold the message, in any mailbox of the account; false: out of luck. */
-static size_t entries_of(struct store_tx *tx, int64_t account, int64_t message,
-                         struct recall_entry *out, size_t max)
+struct holders {
+    struct arena *a;
+    struct holder *items;
+    size_t count, size;
+    size_t visible; /* not in Recoverable */
+    int64_t message, mailbox;
+};
+
+static void holder_note(void *arg, const struct entry *e)
 {
-    int64_t mailboxes[64];
-    size_t count = 0, found = 0;
+    struct holders *h = arg;
+    if (e->message != h->message)
+        return;
+    h->items = arena_grow(h->a, h->items, h->count, &h->size, sizeof(*h->items));
+    h->items[h->count++] = (struct holder){h->mailbox, *e};
+}
+
+struct place_of {
+    int64_t mailbox;
+    bool recoverable;
+};
+
+/* All entries that hold the message, its first mailbox first, until every holder is found. */
+static void holders_find(struct store_tx *tx, int64_t account, int64_t message, struct holders *h)
+{
+    struct place_of *places = NULL;
+    size_t count = 0, size = 0, before = h->count;
+    int64_t holders =
+        1 + sql_number(tx->db, 0, "SELECT extra FROM copy WHERE message = ?", "i", message);
     struct sql *q = sql_query(tx->db,
-                              "SELECT b.mailbox FROM mailbox b, message m WHERE m.id = ? AND"
-                              " b.account = ? AND b.total >= 0"
-                              " ORDER BY b.mailbox <> m.mailbox, b.mailbox LIMIT 64",
-                              "ii", message, account);
-    while (sql_row(q))
-        mailboxes[count++] = sql_int(q, 0);
-    for (size_t i = 0; i < count && found < max; i++)
-        if (entry_find_in(tx, account, mailboxes[i], message, &out[found].e)) {
-            out[found].message = message;
-            out[found++].mailbox = mailboxes[i];
-        }
-    return found;
+                              "SELECT b.mailbox, b.role = ?1 FROM mailbox b, message m WHERE"
+                              " m.id = ?2 AND b.account = ?3 ORDER BY b.mailbox <> m.mailbox,"
+                              " b.mailbox",
+                              "iii", (int64_t)ROLE_RECOVERABLE, message, account);
+    while (sql_row(q)) {
+        places = arena_grow(tx->arena, places, count, &size, sizeof(*places));
+        places[count++] = (struct place_of){sql_int(q, 0), sql_int(q, 1) == 1};
+    }
+    h->message = message;
+    for (size_t i = 0; i < count && (int64_t)(h->count - before) < holders; i++) {
+        struct working_mailbox *box = working_mailbox(tx, account, places[i].mailbox, true);
+        size_t had = h->count;
+        h->mailbox = places[i].mailbox;
+        if (box)
+            working_each(box, 1, UINT32_MAX, holder_note, h);
+        h->visible += places[i].recoverable ? 0 : h->count - had;
+    }
+}
+
+/* Who delivered it wants it back: its messages in the account. */
+static size_t messages_of(struct store_tx *tx, int64_t account, int64_t queue_id, int64_t *out,
+                          size_t most)
+{
+    size_t n = 0;
+    struct sql *q =
+        sql_query(tx->db, "SELECT id FROM message WHERE queue_id = ? AND account = ? LIMIT ?",
+                  "iii", queue_id, account, (int64_t)most);
+    while (n < most && sql_row(q))
+        out[n++] = sql_int(q, 0);
+    sql_end(q);
+    return n;
 }
 
 enum outcome mailbox_recall(struct store_tx *tx, int64_t account, int64_t queue_id, slice *reason)
 {
-    enum { MOST = 64 };
-    struct recall_entry found[MOST];
-    int64_t messages[MOST];
-    size_t message_count = 0, count = 0;
+    int64_t messages[64];
+    struct holders found = {.a = tx->arena};
+    size_t count = messages_of(tx, account, queue_id, messages, 64);
     *reason = S("no longer in a mailbox");
-    struct sql *q =
-        sql_query(tx->db, "SELECT id FROM message WHERE queue_id = ? AND account = ? LIMIT 64",
-                  "ii", queue_id, account);
-    while (sql_row(q))
-        messages[message_count++] = sql_int(q, 0);
-    for (size_t i = 0; i < message_count; i++) {
-        count += entries_of(tx, account, messages[i], found + count, MOST - count);
-        if (count && !recall_claim(tx, account, messages[i], reason))
+    for (size_t i = 0; i < count; i++) {
+        holders_find(tx, account, messages[i], &found);
+        if (found.visible && !recall_claim(tx, account, messages[i], reason))
             return PERMFAIL;
     }
-    for (size_t i = 0; i < count; i++)
-        if (found[i].e.flags & FLAG_SEEN) {
+    for (size_t i = 0; i < found.count; i++)
+        if (found.items[i].e.flags & FLAG_SEEN) {
             *reason = S("already read");
             return PERMFAIL;
         }
-    for (size_t i = 0; i < count; i++) {
-        size_t expunged;
-        enum outcome o =
-            mailbox_expunge(tx, account, found[i].mailbox, &found[i].e.uid, 1, &expunged);
+    for (size_t i = 0; i < found.count && found.visible; i++) { /* R3 */
+        struct burying b = {.account = account,
+                            .mailbox = found.items[i].mailbox,
+                            .uids = &found.items[i].e.uid,
+                            .count = 1,
+                            .how = BURIAL_HIDDEN};
+        enum outcome o = entries_bury(tx, &b);
         if (o != DONE)
             return o;
     }
     if (sql_failed(tx->db))
         return TEMPFAIL;
-    return count ? DONE : PERMFAIL;
+    return found.visible ? DONE : PERMFAIL;
 }

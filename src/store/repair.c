@@ -109,11 +109,13 @@ static enum outcome fix_account(struct store_tx *tx, void *arg)
     if (!sql_number(tx->db, 0, "SELECT 1 FROM mailbox WHERE account = ? AND mailbox = 1", "i",
                     f->account))
         sql_exec(tx->db,
-                 "INSERT INTO mailbox(account, mailbox, name, role, uidvalidity, created)"
-                 " VALUES (?, 1, 'INBOX', 1, ?, ?)",
-                 "iii", f->account, tx->now_ms / SECOND_MS & UINT32_MAX, tx->now_ms);
-    a->used = sql_number(tx->db, 0, "SELECT coalesce(sum(size), 0) FROM mailbox WHERE account = ?",
-                         "i", f->account);
+                 "INSERT INTO mailbox(account, mailbox, name, role, uidvalidity, modseq, created)"
+                 " VALUES (?, 1, 'INBOX', 1, ?, ?, ?)",
+                 "iiii", f->account, tx->now_ms / SECOND_MS & UINT32_MAX, working_modseq(tx, a),
+                 tx->now_ms);
+    a->used = sql_number(
+        tx->db, 0, "SELECT coalesce(sum(size), 0) FROM mailbox WHERE account = ? AND role <> ?",
+        "ii", f->account, (int64_t)ROLE_RECOVERABLE);
     int64_t highest =
         sql_number(tx->db, 0, "SELECT coalesce(max(modseq), 0) FROM mailbox WHERE account = ?", "i",
                    f->account);
@@ -146,7 +148,7 @@ static enum outcome fix_entry(struct store_tx *tx, void *arg)
     uint64_t before = m->info.size;
     working_rewrite(m, f->uid, f->uid, drop_uid, &f->uid);
     m->info.modseq = working_modseq(tx, a);
-    a->used -= (int64_t)(before - m->info.size);
+    a->used -= m->role == ROLE_RECOVERABLE ? 0 : (int64_t)(before - m->info.size);
     change_add(tx, f->account, CHANGE_EMAIL,
                &(struct change){m->info.modseq, f->mailbox, CHANGE_REMOVED,
                                 uids_pack(tx->arena, &f->uid, 1)});

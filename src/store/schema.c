@@ -7,7 +7,8 @@
  *
  *   meta, counter        storeFormat, clean; the next body, message and segment
  *   domain … route, audit  owned by accounts/
- *   mailbox, entry_chunk, tombstone, change, keyword, message, copy, fetched, opened, delivery
+ *   mailbox, subscription, entry_chunk, tombstone, change, keyword
+ *   message, envelope, copy, fetched, opened, delivery
  *   segment, body, body_doubt
  *   q_*                  owned by queue/; q_item.state 0 is "waiting": the index of the scheduler
  *
@@ -162,8 +163,42 @@ static const char triggers_1[] =
     "  INSERT OR IGNORE INTO body_doubt VALUES (old.body);"
     " END;";
 
+/* Format 2: subscriptions, Recoverable, envelopes in rows of their own. */
+static const char mailboxes_2[] =
+    "ALTER TABLE account ADD COLUMN uidvalidity INTEGER NOT NULL DEFAULT 0;" /* highest given */
+    "UPDATE account SET uidvalidity = (SELECT coalesce(max(uidvalidity), 0) FROM mailbox m"
+    "  WHERE m.account = account.id);"
+    "ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 1;" /* view.h: view_recent */
+    "UPDATE mailbox SET recent = uidnext;"
+    "CREATE TABLE subscription("
+    "  account INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(account, name)) WITHOUT ROWID;"
+    "INSERT INTO subscription SELECT account, name FROM mailbox;"
+    "INSERT INTO mailbox(account, mailbox, name, role, uidvalidity, created)"
+    "  SELECT id, next_mailbox, 'Recoverable' || CASE WHEN EXISTS (SELECT 1 FROM mailbox m WHERE"
+    "  m.account = account.id AND m.name = 'Recoverable') THEN ' ' || next_mailbox ELSE '' END, 7,"
+    "  max(uidvalidity + 1, unixepoch()), unixepoch() * 1000 FROM account;"
+    "UPDATE account SET next_mailbox = next_mailbox + 1,"
+    "  uidvalidity = max(uidvalidity + 1, unixepoch());"
+    /* first, last: uids in Recoverable; else data.  expired: only views keep it any longer */
+    "ALTER TABLE tombstone ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE tombstone ADD COLUMN last INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE tombstone ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;";
+
+static const char messages_2[] =
+    "CREATE TABLE envelope(" /* of message id; parser_version of all derived parts */
+    "  id INTEGER PRIMARY KEY, parser_version INTEGER NOT NULL, internaldate INTEGER NOT NULL,"
+    "  zone INTEGER NOT NULL, envelope BLOB NOT NULL);"
+    "INSERT INTO envelope SELECT id, length(envelope) > 0, internaldate, zone, envelope"
+    "  FROM message ORDER BY id;"
+    "ALTER TABLE message DROP COLUMN envelope;"
+    "ALTER TABLE message DROP COLUMN parser_version;"
+    "CREATE TRIGGER message_envelope_left AFTER DELETE ON message BEGIN"
+    "  DELETE FROM envelope WHERE id = old.id;"
+    " END;";
+
 const struct migration schema_migrations[] = {
     {1, {meta_1, accounts_1, mailboxes_1, messages_1, bodies_1, queue_1, triggers_1}},
+    {2, {mailboxes_2, messages_2}},
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(*schema_migrations);
 

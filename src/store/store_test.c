@@ -117,7 +117,7 @@ static void test_clean_mark_and_readers(void **state)
     struct buf error = {.max = 1024};
     char path[96];
     snprintf(path, sizeof(path), "%s/store.db", fixture_path);
-    db = db_open(&(struct db_options){path, false, true, 1 << 20, NULL}, &error);
+    db = db_open(&(struct db_options){path, false, true, 1 << 20}, &error);
     assert_non_null(db);
     assert_int_equal(sql_number(db, 0, "SELECT value FROM meta WHERE key = 'clean'", ""), 1);
     db_close(db);
@@ -347,10 +347,10 @@ static void test_mailbox_names(void **state)
     } rows[] = {
         {S("INBOX"), false, DONE, 1},    {S("inbox"), false, DONE, 1},
         {S("Sent"), false, DONE, 3},     {S("sent"), false, DONE, 0},
-        {S("Work"), false, DONE, 0},     {S("Work"), true, DONE, 7},
-        {S("Work"), true, DONE, 7},      {S("Work/2026"), true, DONE, 8},
-        {S("邮件"), true, DONE, 9},      {S(""), true, PERMFAIL, 0},
-        {S("/a"), true, PERMFAIL, 0},    {S("a/"), true, PERMFAIL, 0},
+        {S("Work"), false, DONE, 0},     {S("Work"), true, DONE, 8},
+        {S("Work"), true, DONE, 8},      {S("Work/2026"), true, DONE, 9},
+        {S("邮件"), true, DONE, 10},     {S(""), true, PERMFAIL, 0},
+        {S("/a"), true, PERMFAIL, 0},    {S("Work/"), true, DONE, 8},
         {S("a//b"), true, PERMFAIL, 0},  {S("a\nb"), true, PERMFAIL, 0},
         {S("a\xff"), true, PERMFAIL, 0},
     };

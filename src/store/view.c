@@ -7,6 +7,7 @@
  *       loads again.
  *   V3  A commit's view shares every chunk the commit did not change.
  *   V4  After view_unwatch returns, its function does not run.
+ *   V5  A uid is recent for the first session alone that claims it; a crash may forget a claim.
  * A table row is absent -> loading -> loaded -> (nobody holds its view) evicted -> absent.
  */
 #include "store/view.h"
@@ -44,6 +45,8 @@ struct view_slot {
     uint64_t commits;    /* since the row exists */
     int loading;         /* threads that load it now */
     bool locked;         /* by a POP3 session */
+    uint32_t recent;     /* view_recent(); 0: not read yet */
+    bool recent_claimed; /* and not written down */
     struct watch *watches;
     int64_t used_ms; /* last opened or published, monotonic */
 };
@@ -105,6 +108,12 @@ struct view_info view_info(const struct view *v)
     return v->info;
 }
 
+void view_place(const struct view *v, int64_t *account, int64_t *mailbox)
+{
+    *account = v->account;
+    *mailbox = v->mailbox;
+}
+
 struct chunk *const *view_chunks(const struct view *v, size_t *count)
 {
     *count = v->count;
@@ -160,6 +169,14 @@ uint32_t view_seek(const struct view *v, uint32_t uid)
     for (struct chunk_reader r = chunk_read(v->chunks[low]); chunk_next(&r) && r.e.uid < uid;)
         position++;
     return position;
+}
+
+uint32_t view_deleted(const struct view *v)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < v->count; i++)
+        n += v->chunks[i]->deleted;
+    return n;
 }
 
 /* ---- the table ---- */
@@ -317,7 +334,7 @@ bool view_publish(struct store *s, const struct working_mailbox *m)
 /* Whether nobody needs the row of the table. */
 static bool slot_idle(const struct view_slot *slot)
 {
-    return !slot->loading && !slot->locked && !slot->watches &&
+    return !slot->loading && !slot->locked && !slot->watches && !slot->recent_claimed &&
            (!slot->newest || atomic_load(&slot->newest->refs) == 1);
 }
 
@@ -381,6 +398,88 @@ void views_close(struct store *s)
     pthread_mutex_destroy(&s->views.lock);
     pthread_mutex_destroy(&s->views.watch_lock);
     pthread_mutex_destroy(&s->views.live_lock);
+}
+
+/* ---- \Recent ---- */
+
+static uint32_t recent_load(struct store *s, int64_t account, int64_t mailbox)
+{
+    struct db *db = store_read(s);
+    int64_t first = db ? sql_number(db, UINT32_MAX,
+                                    "SELECT recent FROM mailbox WHERE account = ? AND mailbox = ?",
+                                    "ii", account, mailbox)
+                       : UINT32_MAX;
+    store_read_end(s, db);
+    return (uint32_t)first;
+}
+
+uint32_t view_recent(struct store *s, int64_t account, int64_t mailbox, uint32_t uidnext,
+                     bool claim)
+{
+    pthread_mutex_lock(&s->views.lock);
+    struct view_slot *slot = slot_make(s, account, mailbox);
+    if (!slot->recent) {
+        slot->loading++; /* it must not be evicted meanwhile */
+        pthread_mutex_unlock(&s->views.lock);
+        uint32_t first = recent_load(s, account, mailbox);
+        pthread_mutex_lock(&s->views.lock);
+        slot->loading--;
+        if (!slot->recent)
+            slot->recent = first;
+    }
+    uint32_t first = slot->recent;
+    if (claim && uidnext > first) {
+        slot->recent = uidnext;
+        slot->recent_claimed = true;
+    }
+    pthread_mutex_unlock(&s->views.lock);
+    return first;
+}
+
+struct recent_claim {
+    struct mailbox_key key;
+    uint32_t recent;
+};
+
+struct recent_claims {
+    struct recent_claim *items;
+    size_t count, size;
+};
+
+static enum outcome recent_write(struct store_tx *tx, void *arg)
+{
+    const struct recent_claims *c = arg;
+    for (size_t i = 0; i < c->count; i++)
+        sql_exec(tx->db, "UPDATE mailbox SET recent = ? WHERE account = ? AND mailbox = ?", "iii",
+                 (int64_t)c->items[i].recent, c->items[i].key.account, c->items[i].key.mailbox);
+    return sql_failed(tx->db) ? TEMPFAIL : DONE;
+}
+
+void views_write_recent(struct store *s)
+{
+    struct arena a = {0};
+    struct recent_claims c = {0};
+    slice key;
+    void *value;
+    pthread_mutex_lock(&s->views.lock);
+    for (size_t at = 0; map_next(&s->views.slots, &at, &key, &value) && c.count < LIMIT_STEP;) {
+        const struct view_slot *slot = value;
+        if (!slot->recent_claimed)
+            continue;
+        c.items = arena_grow(&a, c.items, c.count, &c.size, sizeof(*c.items));
+        c.items[c.count++] = (struct recent_claim){slot->key, slot->recent};
+    }
+    pthread_mutex_unlock(&s->views.lock);
+    struct store_call call = {.fn = recent_write, .arg = &c, .bulk = true};
+    bool written = c.count && store_write(s, &call) == DONE;
+    pthread_mutex_lock(&s->views.lock);
+    for (size_t i = 0; i < c.count && written; i++) {
+        struct view_slot *slot = slot_find(s, c.items[i].key.account, c.items[i].key.mailbox);
+        if (slot && slot->recent == c.items[i].recent)
+            slot->recent_claimed = false;
+    }
+    pthread_mutex_unlock(&s->views.lock);
+    arena_end(&a);
 }
 
 /* ---- watches and the POP3 lock ---- */

@@ -7,7 +7,9 @@
  *   W2  A call that is rolled back leaves every copy as it found it.
  *   W3  The last chunk of a copy is the mailbox's last chunk; a whole copy has all of them.
  *   W4  A batch writes each touched row once, at its end; until then the rows are the committed
- * ones. W5  A modseq is given to one call only; it is higher than every one before in that account.
+ *       ones.
+ *   W5  A modseq is given to one call only; it is higher than every one before in that account.
+ *   W6  A deleted mailbox is no more from its call on; its copy goes with the commit.
  */
 #include "store/working.h"
 
@@ -121,7 +123,7 @@ static void mailbox_free(struct working_mailbox *m)
 static bool mailbox_load(struct store_tx *tx, struct working_mailbox *m)
 {
     struct sql *q = sql_query(tx->db,
-                              "SELECT id, total, uidvalidity, uidnext, unseen, modseq, size"
+                              "SELECT id, total, uidvalidity, uidnext, unseen, modseq, size, role"
                               " FROM mailbox WHERE account = ? AND mailbox = ?",
                               "ii", m->account, m->mailbox);
     bool found = sql_row(q);
@@ -132,6 +134,7 @@ static bool mailbox_load(struct store_tx *tx, struct working_mailbox *m)
                                  .unseen = (uint32_t)sql_int(q, 4),
                                  .modseq = sql_int(q, 5),
                                  .size = (uint64_t)sql_int(q, 6)};
+    m->role = (enum mailbox_role)sql_int(q, 7);
     sql_end(q);
     if (!found)
         return false;
@@ -207,6 +210,7 @@ static void undo_note(struct working *w, struct working_mailbox *m)
     m->undo.gone_count = m->gone_count;
     m->undo.added_modseq = m->added_modseq;
     m->undo.whole = false;
+    m->undo.dead = m->dead;
     m->undo.chunks = NULL;
     if (m->count) {
         m->undo.chunks = mem_alloc(sizeof(struct chunk *));
@@ -247,6 +251,7 @@ static void mailbox_undo(struct working_mailbox *m)
     m->info = m->undo.info;
     m->gone_count = m->undo.gone_count;
     m->added_modseq = m->undo.added_modseq;
+    m->dead = m->undo.dead;
 }
 
 struct working_mailbox *working_mailbox(struct store_tx *tx, int64_t account, int64_t mailbox,
@@ -265,6 +270,8 @@ struct working_mailbox *working_mailbox(struct store_tx *tx, int64_t account, in
         }
         map_set(&w->mailboxes, key, m);
     }
+    if (m->dead) /* W6 */
+        return NULL;
     size_t had = m->count;
     if (whole && !m->whole && !mailbox_load_rest(tx, m))
         return NULL; /* the batch is lost or the store damaged; the copy is still a good tail */
@@ -283,12 +290,15 @@ struct working_mailbox *working_mailbox(struct store_tx *tx, int64_t account, in
 void working_append(struct working_mailbox *m, const struct entry *e)
 {
     struct chunk *last = m->count ? m->chunks[m->count - 1] : NULL;
-    struct chunk *longer = chunk_append(last, e);
-    if (longer && last) {
-        m->chunks[m->count - 1] = longer;
-        chunk_release(last);
-    } else {
-        chunks_push(m, longer ? longer : chunk_append(NULL, e));
+    bool ours = last && last->dirty && atomic_load(&last->refs) == 1; /* made by this very call */
+    if (!ours || !chunk_add(last, e)) {
+        struct chunk *longer = chunk_append(last, e, ours);
+        if (longer && last) {
+            m->chunks[m->count - 1] = longer;
+            chunk_release(last);
+        } else {
+            chunks_push(m, longer ? longer : chunk_append(NULL, e, ours));
+        }
     }
     m->info.count++;
     m->info.unseen += !(e->flags & FLAG_SEEN);
@@ -417,6 +427,22 @@ void working_rewrite(struct working_mailbox *m, uint32_t from, uint32_t to,
     mem_free(r.out);
 }
 
+void working_each(const struct working_mailbox *m, uint32_t from, uint32_t to,
+                  void (*fn)(void *arg, const struct entry *e), void *arg)
+{
+    assert(m->whole);
+    for (size_t i = chunk_holding(m, from); i < m->count && m->chunks[i]->first_uid <= to; i++)
+        for (struct chunk_reader r = chunk_read(m->chunks[i]); chunk_next(&r) && r.e.uid <= to;)
+            if (r.e.uid >= from)
+                fn(arg, &r.e);
+}
+
+void working_delete(struct working_mailbox *m)
+{
+    assert(m->count == 0);
+    m->dead = true;
+}
+
 /* ---- calls and batches ---- */
 
 void working_call(struct working *w)
@@ -503,13 +529,21 @@ static void mailbox_trim(struct working_mailbox *m)
     }
 }
 
+static void mailbox_drop(struct working *w, struct working_mailbox *m)
+{
+    struct mailbox_key k = {m->account, m->mailbox};
+    map_remove(&w->mailboxes, mailbox_key_slice(&k));
+    mailbox_free(m);
+}
+
 void working_keep(struct store_tx *tx)
 {
     struct working *w = working_of(tx);
     working_call(w);
     w->changed = NULL;
     w->changed_count = w->changed_size = 0;
-    for (struct working_mailbox *m = w->batch_mailboxes; m; m = m->next) {
+    for (struct working_mailbox *m = w->batch_mailboxes, *next; m; m = next) {
+        next = m->next;
         for (size_t i = 0; i < m->count; i++)
             m->chunks[i]->dirty = false;
         if (memcmp(&m->info, &m->before, sizeof(m->info)) != 0 && view_publish(tx->store, m)) {
@@ -521,6 +555,8 @@ void working_keep(struct store_tx *tx)
         m->gone_count = 0;
         m->added_modseq = 0;
         m->in_batch = false;
+        if (m->dead)
+            mailbox_drop(w, m);
     }
     for (struct working_account *a = w->batch_accounts; a; a = a->next)
         a->in_batch = false;
@@ -536,9 +572,7 @@ void working_forget(struct working *w)
     working_call(w);
     for (struct working_mailbox *m = w->batch_mailboxes, *next; m; m = next) {
         next = m->next;
-        struct mailbox_key k = {m->account, m->mailbox};
-        map_remove(&w->mailboxes, mailbox_key_slice(&k));
-        mailbox_free(m);
+        mailbox_drop(w, m);
     }
     for (struct working_account *a = w->batch_accounts, *next; a; a = next) {
         next = a->next;

@@ -28,6 +28,8 @@ struct working_account {
 
 struct working_mailbox {
     int64_t account, mailbox, row;
+    enum mailbox_role role;
+    bool dead; /* deleted in this batch: its row is gone, the copy goes with the commit */
     struct view_info info, before; /* now; when the batch began */
     struct chunk **chunks;         /* all, or only from the last committed one on */
     size_t count, size;
@@ -42,7 +44,7 @@ struct working_mailbox {
         struct view_info info;
         struct chunk **chunks; /* all of them once the call rewrites, else only the last one */
         size_t count, gone_count;
-        bool whole;
+        bool whole, dead;
         int64_t added_modseq;
     } undo;
 };
@@ -81,6 +83,11 @@ void working_append(struct working_mailbox *m, const struct entry *e);
  */
 void working_rewrite(struct working_mailbox *m, uint32_t from, uint32_t to,
                      bool (*fn)(void *arg, struct entry *e), void *arg);
+/* Calls fn for each entry with a uid in [from, to], in order.  The mailbox is whole. */
+void working_each(const struct working_mailbox *m, uint32_t from, uint32_t to,
+                  void (*fn)(void *arg, const struct entry *e), void *arg);
+/* The mailbox, emptied before, is no more: the caller has deleted its row. */
+void working_delete(struct working_mailbox *m);
 int64_t working_new_message(struct store_tx *tx);
 
 /* A call begins; its changes are taken back. */

@@ -11,6 +11,7 @@
  *   T6  Bodies that could not be written fail their calls only.
  * A call is waiting -> in the batch -> answered.
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -51,19 +52,40 @@ static struct waiter *list_pop(struct waiter_list *list)
     return x;
 }
 
+/* Readies the bodies of a call; more than one in an array of their own. */
+static enum outcome waiter_prepare(struct store *s, struct waiter *x)
+{
+    size_t count = 0;
+    for (struct store_body *b = x->call->body; b; b = b->next)
+        count++;
+    assert(count <= LIMIT_CALL_BODIES);
+    x->bodies = count <= 1 ? &x->one : mem_alloc(count * sizeof(*x->bodies));
+    enum outcome o = DONE;
+    for (struct store_body *b = x->call->body; b && o == DONE; b = b->next) {
+        x->bodies[x->body_count] = (struct body_write){0};
+        o = body_prepare(&s->segments, b, &x->bodies[x->body_count++]);
+    }
+    return o;
+}
+
+static enum outcome waiter_end(struct waiter *x, enum outcome result)
+{
+    if (x->bodies != &x->one)
+        mem_free(x->bodies);
+    return result;
+}
+
 enum outcome store_write(struct store *s, const struct store_call *call)
 {
     struct writer *w = &s->writer;
     struct waiter x = {.call = call};
-    if (call->body) {
-        enum outcome prepared = body_prepare(&s->segments, call->body, &x.body);
-        if (prepared != DONE)
-            return prepared;
-    }
+    enum outcome prepared = waiter_prepare(s, &x);
+    if (prepared != DONE)
+        return waiter_end(&x, prepared);
     pthread_mutex_lock(&w->lock);
     if (w->stop) {
         pthread_mutex_unlock(&w->lock);
-        return TEMPFAIL;
+        return waiter_end(&x, TEMPFAIL);
     }
     x.gate = w->pending_gate;
     list_push(&w->waiting[call->bulk], &x);
@@ -73,7 +95,7 @@ enum outcome store_write(struct store *s, const struct store_call *call)
     for (;;) {
         unsigned seen = atomic_load(&w->gates[x.gate]);
         if (atomic_load(&x.answered))
-            return x.result;
+            return waiter_end(&x, x.result);
         futex_wait(&w->gates[x.gate], seen);
     }
 }
@@ -82,12 +104,21 @@ enum outcome store_write(struct store *s, const struct store_call *call)
 
 struct batch {
     struct waiter *calls[LIMIT_BATCH_CALLS];
-    struct body_write *bodies[LIMIT_BATCH_CALLS];
+    struct body_write *bodies[LIMIT_BATCH_CALLS + LIMIT_CALL_BODIES];
     size_t count, body_count;
     uint64_t bytes;
     uint64_t live;        /* bytes of shared records that got a row */
     int64_t highest_body; /* with a row */
 };
+
+static void batch_push(struct batch *b, struct waiter *x)
+{
+    b->calls[b->count++] = x;
+    for (size_t i = 0; i < x->body_count; i++) {
+        b->bodies[b->body_count++] = &x->bodies[i];
+        b->bytes += x->bodies[i].own ? 0 : x->bodies[i].length;
+    }
+}
 
 /* Takes what waits: the interactive ones as far as the limits go, then one bulk call (T4). */
 static void batch_take(struct writer *w, struct batch *b)
@@ -95,20 +126,15 @@ static void batch_take(struct writer *w, struct batch *b)
     for (int kind = 0; kind < 2; kind++) {
         struct waiter_list *list = &w->waiting[kind];
         size_t most = kind == 0 ? LIMIT_BATCH_CALLS - 1 : b->count + 1;
-        while (list->first && b->count < most && b->bytes < LIMIT_BATCH_BYTES) {
-            struct waiter *x = list_pop(list);
-            b->calls[b->count++] = x;
-            b->bytes += x->call->body && !x->body.own ? x->body.length : 0;
-        }
+        while (list->first && b->count < most && b->bytes < LIMIT_BATCH_BYTES &&
+               b->body_count < LIMIT_BATCH_CALLS)
+            batch_push(b, list_pop(list));
     }
     w->pending_gate ^= 1;
 }
 
 static void batch_append(struct store *s, struct batch *b)
 {
-    for (size_t i = 0; i < b->count; i++)
-        if (b->calls[i]->call->body)
-            b->bodies[b->body_count++] = &b->calls[i]->body;
     if (!b->body_count || bodies_append(&s->segments, b->bodies, b->body_count) == DONE)
         return;
     for (size_t i = 0; i < b->count; i++) /* T6 */
@@ -132,20 +158,21 @@ static void call_run(struct store *s, struct batch *b, struct waiter *x)
 {
     struct writer *w = &s->writer;
     struct db *db = w->db;
-    bool has_body = x->call->body != NULL;
     size_t recalls = s->fetches.pending_count;
     w->current = x;
     working_call(&w->working);
     sql_exec(db, "SAVEPOINT call", "");
-    bool ready = !has_body || body_insert(db, &x->body);
+    bool ready = true;
+    for (size_t i = 0; i < x->body_count && ready; i++)
+        ready = body_insert(db, &x->bodies[i]);
     x->result = ready && !sql_failed(db) ? x->call->fn(&w->tx, x->call->arg) : TEMPFAIL;
     if (x->result == DONE) {
-        if (has_body)
-            body_doubt_unnamed(db, &x->body);
-        if (has_body && !x->body.own)
-            b->live += BODY_HEADER + x->body.length;
-        if (has_body && x->call->body->id > b->highest_body)
-            b->highest_body = x->call->body->id;
+        for (size_t i = 0; i < x->body_count; i++) {
+            const struct body_write *body = &x->bodies[i];
+            body_doubt_unnamed(db, body);
+            b->live += body->own ? 0 : BODY_HEADER + body->length;
+            b->highest_body = body->body->id > b->highest_body ? body->body->id : b->highest_body;
+        }
     } else { /* T2 */
         working_undo(&w->working);
         recalls_undo(s, recalls);
@@ -185,15 +212,12 @@ static void batch_kept(struct store *s, struct batch *b)
 {
     segments_keep(&s->segments);
     working_keep(&s->writer.tx);
-    if (s->writer.directory_told != s->writer.working.directory_version)
-        memo_forget(s->memo);
-    s->writer.directory_told = s->writer.working.directory_version;
     recalls_keep(s);
     for (size_t i = 0; i < b->body_count; i++)
         metric_add(METRIC_STORE_BYTES, (int64_t)b->bodies[i]->length);
     for (size_t i = 0; i < b->count; i++)
-        if (b->calls[i]->call->body && b->calls[i]->result != DONE)
-            body_unlink(&s->segments, &b->calls[i]->body);
+        for (size_t k = 0; k < b->calls[i]->body_count && b->calls[i]->result != DONE; k++)
+            body_unlink(&s->segments, &b->calls[i]->bodies[k]);
     metric_add(METRIC_STORE_COMMITS, 1);
     metric_add(METRIC_STORE_WRITES, (int64_t)b->count);
 }
@@ -285,10 +309,6 @@ void writer_shrink(struct store *s)
     pthread_mutex_unlock(&s->writer.lock);
 }
 
-/* Whose rows accounts/ reads over and over (memo.h). */
-static const char *const directory_tables[] = {"domain", "account", "address",
-                                               "alias",  "route",   NULL};
-
 bool writer_open(struct store *s, struct buf *error)
 {
     struct writer *w = &s->writer;
@@ -296,10 +316,10 @@ bool writer_open(struct store *s, struct buf *error)
     pthread_cond_init(&w->wake, NULL);
     const char *path = arena_printf(&s->arena, "%s/store.db", s->options.dir).p;
     size_t cache = s->options.cache_bytes ? s->options.cache_bytes : LIMIT_WRITER_CACHE;
-    w->db = db_open(&(struct db_options){path, s->options.create, false, cache, NULL}, error);
+    w->db = db_open(&(struct db_options){path, s->options.create, false, cache}, error);
     w->tx = (struct store_tx){.db = w->db, .arena = &w->arena, .store = s};
     if (w->db)
-        db_on_change(w->db, directory_tables, working_directory_changed, &w->working);
+        db_on_change(w->db, "account", working_directory_changed, &w->working);
     return w->db != NULL;
 }
 
