@@ -52,6 +52,18 @@
 #define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
 #define LIMIT_IMAP_RESPONSE      (16 << 20)   /* our client takes: a response without message texts */
 #define LIMIT_IMAP_FOUND         (4 << 20)    /* our client takes: numbers of one search */
+#define LIMIT_IMAP_TAG            64
+#define LIMIT_IMAP_COMMAND        (256 * 1024) /* a command with its literals, after login */
+#define LIMIT_IMAP_COMMAND_EARLY  (16 * 1024)  /* before login */
+#define LIMIT_IMAP_COMMANDS_EARLY 100          /* before login */
+#define LIMIT_IMAP_SWALLOW        (128 << 20) /* of a literal or line that is refused, then close */
+#define LIMIT_IMAP_IDLE_TEXT      512         /* of the command's buffer, kept between commands */
+#define LIMIT_IMAP_QUOTED         1000        /* a longer string travels as a literal */
+#define LIMIT_IMAP_FLAGS          64          /* keywords in one list */
+#define LIMIT_IMAP_SET            50000       /* ranges in one set as written */
+#define LIMIT_IMAP_FETCH          500         /* items of one FETCH */
+#define LIMIT_IMAP_FIELDS         200         /* names in one HEADER.FIELDS */
+#define LIMIT_IMAP_PART           1000        /* bytes of one part number: "1.2.3" */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */

@@ -25,6 +25,8 @@
 #include "imap/parse.h"
 #include "imap/selected.h"
 #include "imap/server.h"
+#include "store/change.h"
+#include "store/folder.h"
 
 enum imap_states {
     IMAP_EARLY = 1,
@@ -52,7 +54,6 @@ enum imap_taking {
 };
 
 struct imap_compress; /* cmd_compress.c */
-struct announcement;  /* announce.h */
 
 struct imap {
     struct session s;     /* first: a session is an imap */
@@ -78,21 +79,27 @@ struct imap {
 
     int64_t account; /* who is logged in */
     struct imap_selected *selected;
-    slice *keywords; /* names[bit] of the account, in keyword_arena; NULL: not loaded or none */
+    slice *keywords;       /* names[bit] of the account, in keyword_arena; NULL: none known */
+    uint64_t keyword_mask; /* the bits that have names */
     struct arena keyword_arena;
 
-    /* The rest is reader.c's, announce.c's, cmd_login.c's and cmd_compress.c's. */
+    /* The rest is reader.c's, reply.c's, cmd_login.c's and cmd_compress.c's. */
     struct imap_reader {
-        int mode;
-        struct buf text;  /* the command so far */
-        size_t args_from; /* where its arguments begin in text */
-        uint64_t literal; /* bytes still to come */
-        uint64_t swallowed;
+        int mode;        /* enum imap_reading */
+        bool skipping;   /* the command was answered before its end */
+        bool has_nul;    /* a NUL stood in a literal */
+        struct buf text; /* the command so far; "\r\n" behind each announcement of a literal */
+        size_t args_from, line_from; /* in text: its arguments, the line being read */
+        uint64_t literal;            /* bytes still to come */
+        uint64_t swallowed;          /* bytes of the line being skipped */
+        size_t held;                 /* taken from the budget */
     } reader;
-    char *reply; /* the tagged line to come, in scratch */
-    struct announcement *announcement;
+    slice reply;                    /* the tagged line to come, in scratch */
+    struct imap_expected *expected; /* announce.c, in scratch */
     struct sasl *sasl;
     enum sasl_result hashed;
+    bool idling; /* IDLE: notices wake it */
+    struct watch *watch;
     struct imap_compress *compress;
 };
 
@@ -129,6 +136,8 @@ void imap_bad(struct imap *p, const char *format, ...) __attribute__((format(pri
 void imap_refused(struct imap *p, enum outcome outcome, enum refusal why);
 /* imap_bad for arguments that cannot be read. */
 void imap_syntax(struct imap *p);
+/* Says "* BYE text" and closes. */
+void imap_bye(struct imap *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "* " + text + CRLF. */
 void imap_untagged(struct imap *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "+ " + text + CRLF. */
@@ -232,10 +241,31 @@ void imap_cmd_fetch(struct imap *p, slice args);
 void imap_cmd_store(struct imap *p, slice args);
 void imap_cmd_search(struct imap *p, slice args);
 
+/* May a password travel over this connection? */
+bool imap_is_safe(const struct imap *p);
+/* The result of a login step, from LOGIN or AUTHENTICATE; challenge is raw. */
+void imap_login(struct imap *p, enum sasl_result result, slice challenge);
+/* A challenge of an exchange, and what takes the client's answer. */
+void imap_challenge(struct imap *p, slice raw, void (*answer)(struct imap *p, slice line));
+void imap_auth_answer(struct imap *p, slice line);
+/* The words of CAPABILITY as it applies now, without "CAPABILITY". */
+slice imap_capabilities(struct imap *p);
+/* Nothing is selected any more. */
+void imap_unselect(struct imap *p);
+/* A notice came in IDLE. */
+void imap_idle_noticed(struct imap *p);
+/* "* VANISHED (EARLIER) …" of SELECT and UID FETCH: uids are told in steps, *at is where it stands;
+ * true when all are told. */
+bool imap_put_vanished(struct imap *p, const struct uid_range *uids, size_t count, size_t *at);
+/* Switches CONDSTORE on (a command that implies it); tells HIGHESTMODSEQ when that is new. */
+void imap_enable_condstore(struct imap *p);
+
 /* What CAPABILITY asks. */
 bool imap_offers_always(const struct imap *p);
 bool imap_offers_early(const struct imap *p);
 bool imap_offers_starttls(const struct imap *p);
 bool imap_offers_compress(const struct imap *p);
+bool imap_offers_logindisabled(const struct imap *p);
+bool imap_offers_plain(const struct imap *p);
 
 #endif

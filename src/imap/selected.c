@@ -1,5 +1,6 @@
 #include "imap/selected.h"
 
+#include "store/view_diff.h"
 #include "base/banned.h"
 
 /* How many held entries stand before a position. */
@@ -54,6 +55,8 @@ void selected_close(struct imap_selected *sel)
     if (!sel)
         return;
     view_release(sel->view);
+    view_release(sel->telling.was);
+    arena_end(&sel->held_arena);
     struct arena arena = sel->arena;
     arena_end(&arena);
 }
@@ -114,6 +117,12 @@ uint32_t selected_last_uid(const struct imap_selected *sel)
     return count && selected_at(sel, count - 1, &e) ? e.uid : 0;
 }
 
+int64_t selected_modseq(const struct imap_selected *sel)
+{
+    int64_t modseq = sel->held_count ? sel->modseq_before : sel->info.modseq;
+    return modseq > 0 ? modseq : 1;
+}
+
 bool selected_is_recent(const struct imap_selected *sel, uint32_t uid)
 {
     return sel->recent.count && imap_set_has(&sel->recent, uid);
@@ -123,4 +132,64 @@ bool selected_is_held(const struct imap_selected *sel, uint32_t uid)
 {
     uint32_t h = held_below(sel, uid);
     return h < sel->held_count && sel->held[h].e.uid == uid;
+}
+
+uint32_t selected_recent(const struct imap_selected *sel)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < sel->recent.count; i++) {
+        const struct imap_range *r = &sel->recent.ranges[i];
+        n += selected_seek(sel, r->high + 1) - selected_seek(sel, r->low);
+    }
+    return n;
+}
+
+/* ---- moving on ---- */
+
+/* Adds an entry to the list whose count it returns; positions are set later. */
+static uint32_t hold(struct arena *a, struct held **list, uint32_t count, size_t *size,
+                     const struct held *h)
+{
+    *list = arena_grow(a, *list, count, size, sizeof(**list));
+    (*list)[count] = *h;
+    return count + 1;
+}
+
+struct view *selected_move(struct imap_selected *sel, struct view *newest)
+{
+    struct arena arena = {0};
+    struct held *list = NULL;
+    uint32_t count = 0, old = 0;
+    size_t size = 0;
+    struct view_diff diff;
+    struct view_difference d;
+    view_diff_start(&diff, sel->view, newest, 0);
+    while (view_diff_next(&diff, &d)) {
+        if (d.what != VIEW_GONE)
+            continue;
+        for (; old < sel->held_count && sel->held[old].e.uid < d.was.uid; old++)
+            count = hold(&arena, &list, count, &size, &sel->held[old]);
+        count = hold(&arena, &list, count, &size, &(struct held){d.was, d.position + old});
+    }
+    for (; count > old && old < sel->held_count; old++)
+        count = hold(&arena, &list, count, &size, &sel->held[old]);
+    if (count && !sel->held_count)
+        sel->modseq_before = sel->info.modseq;
+    if (count) { /* else what is held stays as it is */
+        arena_end(&sel->held_arena);
+        sel->held_arena = arena;
+        sel->held = list;
+        sel->held_count = count;
+    }
+    struct view *was = sel->view;
+    sel->view = newest;
+    sel->info = view_info(newest);
+    return was;
+}
+
+void selected_drop_held(struct imap_selected *sel)
+{
+    arena_end(&sel->held_arena);
+    sel->held = NULL;
+    sel->held_count = 0;
 }

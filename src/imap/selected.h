@@ -19,6 +19,13 @@ struct held {
     uint32_t position; /* among all */
 };
 
+/* What is being told (announce.c). */
+struct imap_telling {
+    bool active, expunges, came;
+    struct view *was; /* the view before; NULL: only held entries are told */
+    uint32_t at;      /* of held; then the uid of the next change */
+};
+
 struct imap_selected {
     struct arena arena; /* its own; holds what follows, this struct too */
     struct store *store;
@@ -26,9 +33,12 @@ struct imap_selected {
     bool read_only; /* EXAMINE */
     struct view *view;
     struct view_info info;
-    struct held *held; /* ascending */
+    struct held *held; /* ascending, in held_arena */
     uint32_t held_count;
-    size_t held_size;
+    struct arena held_arena;
+    int64_t modseq_before; /* of the view before the first of them went */
+    struct imap_telling telling;
+    uint64_t keywords_told; /* bits whose names stood in FLAGS */
     struct imap_set recent; /* uids this session is the first to be told of (\Recent, rule I17) */
     size_t recent_size;
     uint32_t recent_until; /* uids from here on have not been asked about */
@@ -54,8 +64,20 @@ uint32_t selected_list(const struct imap_selected *sel, uint32_t position, struc
 uint32_t selected_seek(const struct imap_selected *sel, uint32_t uid);
 /* The largest uid, 0 when it is empty. */
 uint32_t selected_last_uid(const struct imap_selected *sel);
+/* HIGHESTMODSEQ: never higher than that of an expunge the client was not told (rule I19). */
+int64_t selected_modseq(const struct imap_selected *sel);
 bool selected_is_recent(const struct imap_selected *sel, uint32_t uid);
+/* How many have it: "3 RECENT". */
+uint32_t selected_recent(const struct imap_selected *sel);
 /* Expunged meanwhile, and the client does not know. */
 bool selected_is_held(const struct imap_selected *sel, uint32_t uid);
+
+/*
+ * For announce.c.  Moves to a newer view, which is taken over; what is not in it any more is held.
+ * Returns the view before, now the caller's.
+ */
+struct view *selected_move(struct imap_selected *sel, struct view *newest);
+/* The client has been told of all held entries. */
+void selected_drop_held(struct imap_selected *sel);
 
 #endif

@@ -1,0 +1,233 @@
+/*
+ * The difference is looked at twice: once to find what is gone (announce_start), which is held
+ * until it is told, and once, step by step, for changed flags.  What is shared by both views costs
+ * nothing either time.
+ */
+#include "imap/announce.h"
+
+#include "store/view_diff.h"
+#include "base/banned.h"
+
+enum { VANISHED_LINE = 4096 };
+
+/* What the client knows already, or asked not to hear. */
+struct told {
+    uint32_t uid;
+    int64_t modseq;
+};
+
+struct imap_expected {
+    bool any;
+    struct imap_set uids;
+    uint64_t remove, add;
+    struct told *told; /* ascending uids */
+    size_t told_count, told_size;
+};
+
+static struct imap_expected *expected(struct imap *p)
+{
+    if (!p->expected)
+        p->expected = arena_new(&p->scratch, struct imap_expected);
+    return p->expected;
+}
+
+void imap_expect(struct imap *p, const struct imap_set *positions, uint64_t remove, uint64_t add)
+{
+    struct imap_expected *x = expected(p);
+    x->any = true;
+    x->remove = remove;
+    x->add = add;
+    x->uids.ranges = arena_array(&p->scratch, positions->count + 1, sizeof(*x->uids.ranges));
+    x->uids.count = 0;
+    for (size_t i = 0; i < positions->count; i++) {
+        struct entry low, high;
+        if (selected_at(p->selected, positions->ranges[i].low, &low) &&
+            selected_at(p->selected, positions->ranges[i].high, &high))
+            x->uids.ranges[x->uids.count++] = (struct imap_range){low.uid, high.uid};
+    }
+}
+
+void imap_told(struct imap *p, const struct entry *e)
+{
+    struct imap_expected *x = expected(p);
+    if (x->told_count && x->told[x->told_count - 1].uid >= e->uid)
+        return;
+    x->told = arena_grow(&p->scratch, x->told, x->told_count, &x->told_size, sizeof(*x->told));
+    x->told[x->told_count++] = (struct told){e->uid, e->modseq};
+}
+
+void announce_forget(struct imap *p)
+{
+    p->expected = NULL;
+}
+
+static bool was_told(const struct imap_expected *x, const struct entry *e)
+{
+    size_t low = 0, high = x->told_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (x->told[middle].uid < e->uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < x->told_count && x->told[low].uid == e->uid && x->told[low].modseq == e->modseq;
+}
+
+/* ---- the start: what is gone, what came ---- */
+
+void announce_start(struct imap *p, bool expunges)
+{
+    struct imap_selected *sel = p->selected;
+    if (!sel)
+        return;
+    struct view *newest = view_open(sel->store, sel->account, sel->mailbox);
+    if (!newest)
+        return;
+    sel->telling = (struct imap_telling){.active = true, .expunges = expunges && sel->held_count};
+    if (newest == sel->view) {
+        view_release(newest);
+        sel->telling.active = sel->telling.expunges;
+        return;
+    }
+    uint32_t uidnext = sel->info.uidnext;
+    sel->telling.was = selected_move(sel, newest);
+    sel->telling.expunges = expunges && sel->held_count;
+    sel->telling.came = view_seek(newest, uidnext) < sel->info.count;
+}
+
+/* ---- its steps ---- */
+
+/* "* 3 EXPUNGE" for each, as the numbers are when it is said. */
+static bool tell_expunge(struct imap *p)
+{
+    struct imap_selected *sel = p->selected;
+    for (uint32_t *i = &sel->telling.at; *i < sel->held_count; ++*i) {
+        if (!imap_has_room(p, NULL))
+            return false;
+        imap_untagged(p, "%u EXPUNGE", sel->held[*i].position - *i + 1);
+    }
+    return true;
+}
+
+/* "* VANISHED 3:5,7" in lines of a bounded length. */
+static bool tell_vanished(struct imap *p)
+{
+    struct imap_selected *sel = p->selected;
+    uint32_t *i = &sel->telling.at;
+    while (*i < sel->held_count) {
+        if (!imap_has_room(p, NULL))
+            return false;
+        struct buf *out = imap_out(p);
+        size_t from = buf_length(out);
+        buf_add(out, S("* VANISHED "));
+        for (bool first = true; *i < sel->held_count && buf_length(out) - from < VANISHED_LINE;
+             first = false) {
+            uint32_t low = sel->held[*i].e.uid, high = low;
+            while (++*i < sel->held_count && sel->held[*i].e.uid == high + 1)
+                high++;
+            buf_printf(out, low == high ? "%s%u" : "%s%u:%u", first ? "" : ",", low, high);
+        }
+        buf_add(out, S("\r\n"));
+    }
+    return true;
+}
+
+static void tell_count(struct imap *p)
+{
+    struct imap_selected *sel = p->selected;
+    selected_ask_recent(sel);
+    imap_untagged(p, "%u EXISTS", selected_count(sel));
+    imap_untagged(p, "%u RECENT", selected_recent(sel));
+}
+
+void announce_flags(struct imap *p)
+{
+    static const char system[] = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
+    struct buf *out = imap_out(p);
+    struct buf words = {.max = LIMIT_OUT};
+    p->selected->keywords_told = p->keyword_mask;
+    for (int bit = KEYWORD_FIRST; bit < KEYWORD_END; bit++)
+        if (p->keyword_mask >> bit & 1)
+            buf_printf(&words, " %.*s", P(p->keywords[bit]));
+    bool more = p->keyword_mask >> KEYWORD_FIRST != UINT64_MAX >> KEYWORD_FIRST;
+    slice keywords = buf_slice(&words);
+    buf_printf(out, "* FLAGS (%s%.*s)\r\n", system, P(keywords));
+    if (p->selected->read_only)
+        buf_add(out, S("* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n"));
+    else
+        buf_printf(out, "* OK [PERMANENTFLAGS (%s%.*s%s)] These stay\r\n", system, P(keywords),
+                   more ? " \\*" : "");
+    buf_end(&words);
+}
+
+/* One entry that changed. */
+static void tell_entry(struct imap *p, const struct view_difference *d)
+{
+    const struct imap_expected *x = p->expected;
+    bool condstore = p->enabled & ENABLED_CONDSTORE;
+    if (!condstore && d->was.flags == d->is.flags)
+        return;
+    if (x && was_told(x, &d->is))
+        return;
+    uint32_t position = selected_seek(p->selected, d->is.uid);
+    if (x && x->any && imap_set_has(&x->uids, d->is.uid) &&
+        d->is.flags == ((d->was.flags & ~x->remove) | x->add)) {
+        if (condstore)
+            imap_untagged(p, "%u FETCH (UID %u MODSEQ (%lld))", position + 1, d->is.uid,
+                          (long long)d->is.modseq);
+        return;
+    }
+    imap_put_fetch_flags(p, position, &d->is);
+}
+
+static bool tell_changes(struct imap *p)
+{
+    struct imap_selected *sel = p->selected;
+    struct view_diff diff;
+    struct view_difference d;
+    if (!sel->telling.was)
+        return true;
+    view_diff_start(&diff, sel->telling.was, sel->view, sel->telling.at);
+    while (view_diff_next(&diff, &d)) {
+        if (d.what != VIEW_CHANGED)
+            continue;
+        sel->telling.at = d.is.uid;
+        if (!imap_has_room(p, NULL))
+            return false;
+        tell_entry(p, &d);
+    }
+    return true;
+}
+
+static bool tell_flags(struct imap *p)
+{
+    if (p->keyword_mask & ~p->selected->keywords_told)
+        announce_flags(p);
+    return true;
+}
+
+bool announce_step(struct imap *p)
+{
+    struct imap_selected *sel = p->selected;
+    if (!sel || !sel->telling.active)
+        return true;
+    struct imap_telling *t = &sel->telling;
+    if (!imap_has_room(p, NULL))
+        return false;
+    if (t->expunges) {
+        if (!(p->enabled & ENABLED_QRESYNC ? tell_vanished(p) : tell_expunge(p)))
+            return false;
+        selected_drop_held(sel);
+        t->expunges = false;
+        t->at = 0;
+    }
+    if (t->came)
+        tell_count(p);
+    t->came = false;
+    if (!tell_changes(p) || !tell_flags(p))
+        return false;
+    view_release(t->was);
+    *t = (struct imap_telling){0};
+    return true;
+}

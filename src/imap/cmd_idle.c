@@ -1,0 +1,56 @@
+/*
+ * IDLE (RFC 2177): the client listens until it says DONE.  A commit in the mailbox wakes the
+ * session (store/view.h: view_watch), which then tells what has changed.
+ */
+#include "imap/command.h"
+
+#include "imap/announce.h"
+#include "base/banned.h"
+
+/* On the writer's thread. */
+static void changed(void *arg)
+{
+    session_notify(arg);
+}
+
+static void stop(struct imap *p)
+{
+    view_unwatch(p->watch);
+    p->watch = NULL;
+    p->idling = false;
+}
+
+static void done(struct imap *p, slice line)
+{
+    if (slice_eq_icase(line, S("DONE")))
+        imap_ok(p, "No longer idle");
+    else
+        imap_bad(p, "DONE ends it");
+}
+
+static void tell(struct imap *p)
+{
+    if (!announce_step(p)) {
+        imap_has_room(p, tell);
+        return;
+    }
+    p->s.want = SESSION_NOTICE;
+}
+
+void imap_idle_noticed(struct imap *p)
+{
+    announce_start(p, true);
+    tell(p);
+}
+
+void imap_cmd_idle(struct imap *p, slice args)
+{
+    (void)args;
+    p->idling = true;
+    p->release = stop;
+    p->line = done;
+    if (p->selected)
+        p->watch = view_watch(p->selected->store, p->account, p->selected->mailbox, changed, &p->s);
+    imap_continue(p, "idling");
+    imap_idle_noticed(p);
+}

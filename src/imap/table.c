@@ -1,0 +1,38 @@
+/* The commands and capabilities of IMAP, one row each; CAPABILITY is printed from here. */
+#include "imap/command.h"
+
+#include "base/banned.h"
+
+/* clang-format off */
+#define NAME(text) .name = {text, sizeof(text) - 1}
+
+const struct imap_command imap_table[] = {
+    {.capability = "IMAP4rev1", .offered = imap_offers_always},
+    /* Before and at the login: RFC 3501, 4959, 7888, 2971 */
+    {NAME("CAPABILITY"), .states = IMAP_ANY, .no_args = true, .run = imap_cmd_capability},
+    {NAME("NOOP"), .states = IMAP_ANY, .no_args = true, .run = imap_cmd_noop, .announces = ANNOUNCE_ALL},
+    {NAME("LOGOUT"), .states = IMAP_ANY, .no_args = true, .run = imap_cmd_logout},
+    {NAME("STARTTLS"), .states = IMAP_EARLY, .no_args = true, .run = imap_cmd_starttls, .capability = "STARTTLS", .offered = imap_offers_starttls},
+    {NAME("LOGIN"), .states = IMAP_EARLY, .run = imap_cmd_login, .capability = "LOGINDISABLED", .offered = imap_offers_logindisabled},
+    {NAME("AUTHENTICATE"), .states = IMAP_EARLY, .run = imap_cmd_authenticate, .capability = "AUTH=SCRAM-SHA-256", .offered = imap_offers_early},
+    {.capability = "AUTH=PLAIN", .offered = imap_offers_plain},
+    {.capability = "AUTH=LOGIN", .offered = imap_offers_plain},
+    {.capability = "SASL-IR", .offered = imap_offers_early},
+    {.capability = "LITERAL+", .offered = imap_offers_always},
+    {NAME("ID"), .states = IMAP_ANY, .run = imap_cmd_id, .capability = "ID", .offered = imap_offers_always},
+    {NAME("ENABLE"), .states = IMAP_AUTHENTICATED, .run = imap_cmd_enable, .capability = "ENABLE", .offered = imap_offers_always},
+    /* The session: RFC 2342, 2177, 4978, 6855 */
+    {NAME("NAMESPACE"), .states = IMAP_LOGGED_IN, .no_args = true, .run = imap_cmd_namespace, .capability = "NAMESPACE"},
+    {NAME("IDLE"), .states = IMAP_LOGGED_IN, .no_args = true, .run = imap_cmd_idle, .announces = ANNOUNCE_ALL, .capability = "IDLE"},
+    {NAME("COMPRESS"), .states = IMAP_LOGGED_IN, .run = imap_cmd_compress, .capability = "COMPRESS=DEFLATE", .offered = imap_offers_compress},
+    {.capability = "UTF8=ACCEPT"},
+    /* The selected mailbox: RFC 3501, 3691, 7162 */
+    {NAME("SELECT"), .states = IMAP_LOGGED_IN, .run = imap_cmd_select, .capability = "CONDSTORE"},
+    {NAME("EXAMINE"), .states = IMAP_LOGGED_IN, .run = imap_cmd_examine, .capability = "QRESYNC"},
+    {NAME("CHECK"), .states = IMAP_SELECTED, .no_args = true, .run = imap_cmd_noop, .announces = ANNOUNCE_ALL},
+    {NAME("CLOSE"), .states = IMAP_SELECTED, .no_args = true, .run = imap_cmd_close},
+    {NAME("UNSELECT"), .states = IMAP_SELECTED, .no_args = true, .run = imap_cmd_unselect, .capability = "UNSELECT"},
+    /* Mailboxes */
+    /* Messages */
+};
+const size_t imap_table_rows = sizeof(imap_table) / sizeof(imap_table[0]);
