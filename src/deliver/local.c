@@ -77,7 +77,8 @@ static bool read_body(struct batch *b, const struct batch_item *item, char *to)
 {
     uint64_t at = 0;
     while (at < item->body_bytes) {
-        ssize_t n = body_read(b->store, item->body, at, to + at, (size_t)(item->body_bytes - at));
+        ssize_t n = body_read_found(b->store, item->body, &item->place, at, to + at,
+                                    (size_t)(item->body_bytes - at));
         if (n <= 0)
             return false;
         at += (uint64_t)n;

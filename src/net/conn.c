@@ -462,6 +462,8 @@ static enum task_next park(struct conn *c)
 static enum task_next turn(struct conn *c, struct worker *w)
 {
     int64_t until = clock_mono_ms() + LIMIT_TURN_MS;
+    bool last = false; /* the time is up: one more step, so that a reply that waited for the disk
+                        * goes out and, most often, nothing is left to do */
     for (;;) {
         enum step step = c->stage == CONN_OPEN        ? act(c, w, until)
                          : c->stage == CONN_HANDSHAKE ? handshake(c)
@@ -474,8 +476,9 @@ static enum task_next turn(struct conn *c, struct worker *w)
         }
         if (step == STEP_PARK)
             return park(c);
-        if (clock_mono_ms() >= until)
+        if (last)
             return TASK_YIELD;
+        last = clock_mono_ms() >= until;
     }
 }
 

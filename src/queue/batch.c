@@ -23,7 +23,7 @@ ssize_t batch_read(struct batch *b, const struct batch_item *item, uint64_t offs
                    size_t n)
 {
     if (offset >= item->prefix.n)
-        return body_read(b->store, item->body, offset - item->prefix.n, to, n);
+        return body_read_found(b->store, item->body, &item->place, offset - item->prefix.n, to, n);
     slice part = slice_skip(item->prefix, (size_t)offset);
     if (part.n > n)
         part.n = n;
@@ -48,17 +48,15 @@ static slice kept_reply(slice reply)
     return slice_sub(reply, 0, 500);
 }
 
-static bool has_expired(const struct queue *q, const struct batch_item *item, int64_t now)
+static bool has_expired(const struct batch_item *item, int64_t now)
 {
-    (void)q;
     return now >= item->expires_ms && item->attempts + 1 >= ATTEMPTS_TO_EXPIRE;
 }
 
 /* Whether a recipient is given up now, and whether a remote's word is the reason. */
-static bool gives_up(const struct queue *q, const struct batch_item *item,
-                     const struct batch_recipient *r, int64_t now)
+static bool gives_up(const struct batch_item *item, const struct batch_recipient *r, int64_t now)
 {
-    return r->result == PERMFAIL || (r->result == TEMPFAIL && has_expired(q, item, now));
+    return r->result == PERMFAIL || (r->result == TEMPFAIL && has_expired(item, now));
 }
 
 static bool starts_with_digit(slice reply)
@@ -82,7 +80,7 @@ static void send_notices(struct queue *q, struct batch *b, struct batch_item *it
             arena_array(&b->arena, item->recipient_count + 1, sizeof(*notice.recipients));
         for (size_t i = 0; i < item->recipient_count; i++) {
             struct batch_recipient *r = &item->recipients[i];
-            bool up = gives_up(q, item, r, now);
+            bool up = gives_up(item, r, now);
             if (failed ? !up : up || r->result != TEMPFAIL || !late)
                 continue;
             notice.recipients[notice.count++] = (struct bounce_recipient){
@@ -98,7 +96,7 @@ static void send_notices(struct queue *q, struct batch *b, struct batch_item *it
             continue;
         bool sent = bounce_send(q, &b->arena, &notice);
         for (size_t i = 0; i < item->recipient_count && failed; i++)
-            if (gives_up(q, item, &item->recipients[i], now))
+            if (gives_up(item, &item->recipients[i], now))
                 item->recipients[i].result = sent ? PERMFAIL : TEMPFAIL;
         item->warned = item->warned || (!failed && sent);
     }
@@ -202,7 +200,7 @@ static void move_destination(struct queue *q, struct destination *d, const struc
     pthread_mutex_unlock(&q->mutex);
 }
 
-static void settle_results(struct queue *q, struct batch *b)
+static void settle_results(struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
         struct batch_item *item = &b->items[i];
@@ -219,7 +217,6 @@ static void settle_results(struct queue *q, struct batch *b)
                 metric_add(METRIC_QUEUE_DEFERRED, 1);
         }
     }
-    (void)q;
 }
 
 static void forget(struct queue *q, struct batch *b)
@@ -234,7 +231,7 @@ void batch_close(struct queue *q, struct destination *d, struct batch *b)
 {
     int64_t now = clock_ms();
     bool recalled = false;
-    settle_results(q, b);
+    settle_results(b);
     move_destination(q, d, b, now);
     for (size_t i = 0; i < b->count; i++) {
         send_notices(q, b, &b->items[i], now);

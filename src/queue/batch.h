@@ -36,6 +36,7 @@ struct batch_item {
     size_t recipient_count;
     slice prefix;
     int64_t body;
+    struct body_place place;
     uint64_t body_bytes;
     int attempts; /* before this one */
     int64_t created_ms, expires_ms;

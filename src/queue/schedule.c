@@ -118,6 +118,7 @@ static enum outcome claim_tx(struct store_tx *tx, void *arg)
     read_items(tx, c);
     for (size_t i = 0; i < b->count; i++) {
         read_recipients(tx->db, b, &b->items[i]);
+        body_find(tx->db, b->items[i].body, &b->items[i].place);
         sql_exec(tx->db, "UPDATE q_item SET state=?, due=?, epoch=epoch+1 WHERE id=?", "iii",
                  (int64_t)ITEM_CLAIMED, tx->now_ms, b->items[i].id);
     }

@@ -573,3 +573,10 @@ ssize_t body_read(struct store *s, int64_t body, uint64_t offset, char *to, size
     }
     return -1;
 }
+
+ssize_t body_read_found(struct store *s, int64_t body, const struct body_place *place,
+                        uint64_t offset, char *to, size_t n)
+{
+    ssize_t got = body_read_at(&s->segments, body, place, offset, to, n);
+    return got < 0 ? body_read(s, body, offset, to, n) : got; /* moved meanwhile, or damaged */
+}

@@ -21,13 +21,6 @@ struct body_header {
     unsigned char sha256[32];
 };
 
-/* Where a record lies. */
-struct body_place {
-    int64_t segment;
-    uint64_t at;     /* of its header */
-    uint64_t length; /* of its bytes */
-};
-
 /* A body of the running batch. */
 struct body_write {
     struct store_body *body;
@@ -90,8 +83,6 @@ void segments_forget(struct segments *g);
 /* Takes back the file of an own segment no row names. */
 void body_unlink(struct segments *g, const struct body_write *w);
 
-/* Where a body lies; false when there is no such body. */
-bool body_find(struct db *db, int64_t body, struct body_place *place);
 /* As body_read, without asking the database. */
 ssize_t body_read_at(struct segments *g, int64_t body, const struct body_place *place,
                      uint64_t offset, char *to, size_t n);

@@ -76,9 +76,7 @@ ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, 
         return (ssize_t)n;
     uint64_t at = offset + head - m->prefix.n;
     struct body_place place = {m->segment, m->segment_at, m->body_bytes};
-    ssize_t got = body_read_at(&s->segments, m->body, &place, at, to + head, n - head);
-    if (got < 0) /* moved meanwhile by the compactor, or damaged */
-        got = body_read(s, m->body, at, to + head, n - head);
+    ssize_t got = body_read_found(s, m->body, &place, at, to + head, n - head);
     return got < 0 ? -1 : got + (ssize_t)head;
 }
 

@@ -85,6 +85,18 @@ void store_read_end(struct store *s, struct db *db);
  * gone. */
 ssize_t body_read(struct store *s, int64_t body, uint64_t offset, char *to, size_t n);
 
+/* Where a body lies, until the compactor moves it. */
+struct body_place {
+    int64_t segment;
+    uint64_t at;     /* of its header */
+    uint64_t length; /* of its bytes */
+};
+/* False when there is no such body. */
+bool body_find(struct db *db, int64_t body, struct body_place *place);
+/* As body_read, looking where it was found before: no SQL unless it has moved. */
+ssize_t body_read_found(struct store *s, int64_t body, const struct body_place *place,
+                        uint64_t offset, char *to, size_t n);
+
 /* An unlinked file under DIR/tmp for a large message (its first BODY_HEADER bytes reserved), or -1.
  */
 int store_tmpfile(struct store *s);
