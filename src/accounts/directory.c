@@ -9,6 +9,8 @@
 #include "accounts/directory_key.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "store/memo.h"
+#include "store/varint.h"
 #include "base/banned.h"
 
 enum { ALIAS_DEPTH = 10 };
@@ -141,20 +143,65 @@ static bool expand(struct resolver *r, slice address, int depth)
     return expand_alias(r, arena_printf(r->arena, "@%.*s", P(domain)), depth);
 }
 
+/* A memo's key: what was asked, then of whom. */
+static slice memo_key(struct arena *a, char question, slice of)
+{
+    return arena_printf(a, "%c%.*s", question, P(of));
+}
+
+/* Targets as bytes: for each the account, the address's length and the address. */
+static slice targets_pack(struct arena *a, const struct directory_target *targets, size_t count)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        n += 2 * (size_t)VARINT_MAX + targets[i].address.n;
+    unsigned char *p = arena_alloc(a, n + 1);
+    n = 0;
+    for (size_t i = 0; i < count; i++) {
+        n += varint_put(p + n, (uint64_t)targets[i].account);
+        n += varint_put(p + n, targets[i].address.n);
+        memcpy(p + n, targets[i].address.p, targets[i].address.n);
+        n += targets[i].address.n;
+    }
+    return (slice){(const char *)p, n};
+}
+
+static void targets_unpack(struct arena *a, slice packed, struct directory_target **targets,
+                           size_t *count)
+{
+    size_t capacity = 0;
+    uint64_t account, n;
+    while (varint_take(&packed, &account) && varint_take(&packed, &n)) {
+        *targets = arena_grow(a, *targets, *count, &capacity, sizeof(**targets));
+        (*targets)[(*count)++] =
+            (struct directory_target){(int64_t)account, slice_sub(packed, 0, (size_t)n)};
+        packed = slice_skip(packed, (size_t)n);
+    }
+}
+
 enum directory_kind directory_resolve(struct db *db, struct arena *a, slice address,
                                       struct directory_target **targets, size_t *count)
 {
+    struct memo *memo = db_memo(db);
+    uint64_t version = memo_version(memo);
     struct resolver r = {.db = db, .arena = a};
-    slice key, local, domain;
+    slice key, local, domain, packed;
     *targets = NULL;
     *count = 0;
     if (!directory_address_key(a, address, &key, &local, &domain) ||
         !directory_domain_is_local(db, domain))
         return DIRECTORY_FOREIGN;
+    slice question = memo_key(a, 'r', key);
+    if (memo_get(memo, a, question, &packed)) {
+        targets_unpack(a, packed, targets, count);
+        return DIRECTORY_LOCAL;
+    }
     (void)expand(&r, address, 0);
     map_end(&r.seen);
     *targets = r.targets;
     *count = r.count;
+    if (r.count && memo && !sql_failed(db))
+        memo_put(memo, version, question, targets_pack(a, r.targets, r.count));
     return r.count ? DIRECTORY_LOCAL : DIRECTORY_UNKNOWN;
 }
 
@@ -174,11 +221,27 @@ enum directory_kind directory_postmaster(struct db *db, struct arena *a, slice h
 
 /* ---- questions ---- */
 
+/* A number the directory holds: remembered, or read. */
+static int64_t number_of(struct db *db, struct arena *a, char question, slice of, const char *text)
+{
+    struct memo *memo = db_memo(db);
+    uint64_t version = memo_version(memo), known;
+    slice key = memo_key(a, question, of), packed;
+    if (memo_get(memo, a, key, &packed) && varint_take(&packed, &known))
+        return (int64_t)known;
+    int64_t number = sql_number(db, 0, text, "t", of);
+    if (memo && !sql_failed(db)) {
+        unsigned char bytes[VARINT_MAX];
+        memo_put(memo, version, key, (slice){(char *)bytes, varint_put(bytes, (uint64_t)number)});
+    }
+    return number;
+}
+
 bool directory_domain_is_local(struct db *db, slice domain)
 {
     struct arena a = {0};
     slice key = directory_domain_key(&a, domain);
-    bool found = sql_number(db, 0, "SELECT id FROM domain WHERE name = ?", "t", key) != 0;
+    bool found = number_of(db, &a, 'd', key, "SELECT id FROM domain WHERE name = ?");
     arena_end(&a);
     return found;
 }
@@ -189,9 +252,18 @@ int64_t directory_login(struct db *db, slice address)
     slice key, local, domain;
     int64_t account = 0;
     if (directory_address_key(&a, address, &key, &local, &domain))
-        account = sql_number(db, 0, "SELECT account FROM address WHERE address = ?", "t", key);
+        account = number_of(db, &a, 'l', key, "SELECT account FROM address WHERE address = ?");
     arena_end(&a);
     return account;
+}
+
+bool directory_has_quota(struct db *db, int64_t account)
+{
+    struct arena a = {0};
+    slice key = arena_printf(&a, "%lld", (long long)account);
+    bool has = number_of(db, &a, 'q', key, "SELECT quota FROM account WHERE id = ?");
+    arena_end(&a);
+    return has;
 }
 
 slice directory_address(struct db *db, struct arena *a, int64_t account)
@@ -228,9 +300,37 @@ static bool read_route(struct db *db, struct arena *a, slice domain, struct rout
     return found;
 }
 
+/* A route as bytes: its numbers, then domain, a space, host; "" is none. */
+static slice route_pack(struct arena *a, const struct route *r)
+{
+    return arena_printf(a, "%u %d %d %.*s %.*s", r->port, r->gather_ms, r->gather_count,
+                        P(r->domain), P(r->host));
+}
+
+static bool route_unpack(slice packed, struct route *r)
+{
+    uint64_t n[3] = {0};
+    slice word;
+    for (int i = 0; i < 3; i++)
+        if (!slice_next(&packed, ' ', &word) || !slice_u64(word, INT32_MAX, &n[i]))
+            return false;
+    if (!slice_next(&packed, ' ', &word))
+        return false;
+    *r = (struct route){word, packed, (uint16_t)n[0], (int)n[1], (int)n[2]};
+    return true;
+}
+
 bool directory_route(struct db *db, struct arena *a, slice domain, struct route *r)
 {
-    return read_route(db, a, directory_domain_key(a, domain), r) || read_route(db, a, S("."), r);
+    struct memo *memo = db_memo(db);
+    uint64_t version = memo_version(memo);
+    slice name = directory_domain_key(a, domain), key = memo_key(a, 'n', name), packed;
+    if (memo_get(memo, a, key, &packed))
+        return route_unpack(packed, r);
+    bool found = read_route(db, a, name, r) || read_route(db, a, S("."), r);
+    if (memo && !sql_failed(db))
+        memo_put(memo, version, key, found ? route_pack(a, r) : S(""));
+    return found;
 }
 
 /* ---- lists ---- */

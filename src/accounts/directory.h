@@ -42,6 +42,8 @@ int64_t directory_login(struct db *db, slice address);
 slice directory_address(struct db *db, struct arena *a, int64_t account);
 /* May the account use this sender address (its own, an alias or catch-all of it, with +tag)? */
 bool directory_may_send_as(struct db *db, int64_t account, slice address);
+/* Whether the account's mail is limited at all. */
+bool directory_has_quota(struct db *db, int64_t account);
 bool directory_domain_is_local(struct db *db, slice domain);
 
 /*

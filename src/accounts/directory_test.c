@@ -359,14 +359,71 @@ static void test_each_change_leaves_an_audit_row(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static bool has_route(const char *domain)
+{
+    struct arena a = {0};
+    struct route r;
+    struct db *db = store_read(post.store);
+    bool found = directory_route(db, &a, slice_c(domain), &r);
+    store_read_end(post.store, db);
+    arena_end(&a);
+    return found;
+}
+
+static bool has_quota(int64_t account)
+{
+    struct db *db = store_read(post.store);
+    bool has = directory_has_quota(db, account);
+    store_read_end(post.store, db);
+    return has;
+}
+
+/* What was read is remembered, and never told after a change was answered (N1 of store/memo.c). */
+static void test_answers_follow_changes(void **state)
+{
+    (void)state;
+    int64_t one = post_user(&post, "one@north.test", NULL);
+    for (int round = 0; round < 3; round++) {
+        check("any@south.test", "foreign");
+        must(change_domain, "south.test", NULL);
+        check("any@south.test", "unknown");
+        must(alias_add, "@south.test", "one@north.test");
+        check("any@south.test", "one@north.test");
+        must(alias_add, "@south.test", "two@west.test");
+        check("any@south.test", "one@north.test !two@west.test");
+        must(alias_remove, "@south.test", NULL);
+        check("any@south.test", "unknown");
+        must(domain_remove, "south.test", NULL);
+        assert_false(has_route("south.test"));
+        add_route("south.test", "127.0.0.1", 2025, DONE);
+        assert_true(has_route("south.test"));
+        must(route_remove, "south.test", NULL);
+        assert_false(has_quota(one));
+        struct change quota = {.fn = user_quota, .name = S("one@north.test"), .quota = 1 << 20};
+        assert_int_equal(change_do(post.store, &quota), DONE);
+        assert_true(has_quota(one));
+        quota.quota = 0;
+        assert_int_equal(change_do(post.store, &quota), DONE);
+    }
+    check("one@north.test", "one@north.test");
+    must(user_remove, "one@north.test", NULL);
+    check("one@north.test", "unknown");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_resolve),         TEST(test_postmaster),
-        TEST(test_depth_and_width), TEST(test_may_send_as),
-        TEST(test_login),           TEST(test_changes_refused),
-        TEST(test_removing),        TEST(test_idn),
-        TEST(test_routes),          TEST(test_each_change_leaves_an_audit_row),
+        TEST(test_resolve),
+        TEST(test_postmaster),
+        TEST(test_depth_and_width),
+        TEST(test_may_send_as),
+        TEST(test_login),
+        TEST(test_changes_refused),
+        TEST(test_removing),
+        TEST(test_idn),
+        TEST(test_routes),
+        TEST(test_each_change_leaves_an_audit_row),
+        TEST(test_answers_follow_changes),
     };
     return TEST_RUN(tests);
 }

@@ -130,7 +130,10 @@
 #define LIMIT_STEP           1000        /* entries a bulk transaction touches */
 #define LIMIT_SEGMENT        (64 << 20)  /* a new segment begins beyond */
 #define LIMIT_READ_STEP      (64 * 1024) /* one pread of a body */
-#define LIMIT_READERS_IDLE   8           /* connections kept for the next reader */
+#define LIMIT_READERS        8           /* connections for reading; a reader waits for one */
+#define LIMIT_LOG_GATHERED   (120 * 1024) /* bytes of the log written at once; SQLite wants < 128 KiB */
+#define LIMIT_MEMO           (2 << 20)   /* bytes of the directory remembered */
+#define LIMIT_MEMO_VALUE     4096        /* longer answers are not */
 #define LIMIT_SEGMENTS_OPEN  64          /* descriptors kept for reading */
 #define LIMIT_WRITER_CACHE   (8 << 20)   /* SQLite pages of the writer */
 #define LIMIT_READER_CACHE   (1 << 20)   /* SQLite pages of one reader */

@@ -82,7 +82,7 @@ static enum outcome host_mail(void *ctx, struct arena *a, const struct envelope 
 static bool all_full(struct db *db, const struct target *targets, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!targets[i].account ||
+        if (!targets[i].account || !directory_has_quota(db, targets[i].account) ||
             !sql_number(db, 0, "SELECT quota>0 AND used>=quota FROM account WHERE id=?", "i",
                         targets[i].account))
             return false;

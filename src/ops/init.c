@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "net/tls.h"
 #include "ops/process.h"
-#include "store/relative.h"
+#include "store/vfs.h"
 #include "base/banned.h"
 
 const struct option_row init_options[] = {

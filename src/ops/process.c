@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "store/relative.h"
+#include "store/vfs.h"
 #include "base/banned.h"
 
 bool process_user(const char *name, uid_t *uid, gid_t *gid, struct buf *error)

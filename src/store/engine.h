@@ -1,6 +1,6 @@
 /*
  * Connections to SQLite, for the files of this folder alone; everybody else speaks store/sql.h.
- * SQLite's own names appear in sqlite.c, fault.c and nowhere else.
+ * SQLite's own names appear in sqlite.c, vfs.c, fault.c and nowhere else.
  */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
@@ -13,6 +13,7 @@ struct db_options {
     bool create;
     bool reader;        /* refuses to write */
     size_t cache_bytes; /* page cache, at most */
+    struct memo *memo;  /* what db_memo() answers; NULL: nothing */
 };
 
 /* NULL on failure, with what happened in error. */
@@ -31,8 +32,9 @@ void db_tidy(struct db *db);
 /* The sticky error in words. */
 const char *db_error(const struct db *db);
 
-/* Calls fn(arg) whenever a row of that table is written or deleted through this connection. */
-void db_on_change(struct db *db, const char *table, void (*fn)(void *arg), void *arg);
+/* Calls fn(arg) at each statement run here that writes one of these tables (NULL at the end).
+ * To be set before any statement is prepared. */
+void db_on_change(struct db *db, const char *const *tables, void (*fn)(void *arg), void *arg);
 /* Rows changed since the connection was opened. */
 int64_t db_changes(const struct db *db);
 /* Pages in the write-ahead log after the last commit of this connection. */

@@ -127,7 +127,7 @@ int fault_link(int fd, int dir, const char *name)
     return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW);
 }
 
-/* ---- SQLite's calls: a VFS around the default one ---- */
+/* ---- SQLite's calls: a VFS around another ---- */
 
 struct fault_file {
     sqlite3_file base;
@@ -271,20 +271,6 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file,
     return code;
 }
 
-static sqlite3_vfs fault_shim;
-
-static void shim_register(void)
-{
-    sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-    fault_shim = *real; /* whatever is not about a file goes to the real one unchanged */
-    fault_shim.zName = "yizhan-fault";
-    fault_shim.pNext = NULL;
-    fault_shim.pAppData = real;
-    fault_shim.szOsFile = (int)sizeof(struct fault_file) + real->szOsFile;
-    fault_shim.xOpen = vfs_open;
-    sqlite3_vfs_register(&fault_shim, 0);
-}
-
 /* YIZHAN_FAULT=kind:N arms a whole program from outside. */
 static void arm_from_environment(void)
 {
@@ -297,12 +283,21 @@ static void arm_from_environment(void)
             fault_arm((enum fault)i, (long)nth);
 }
 
-const char *fault_vfs(void)
+bool fault_possible(void)
 {
-    static pthread_once_t environment = PTHREAD_ONCE_INIT, shim = PTHREAD_ONCE_INIT;
+    static pthread_once_t environment = PTHREAD_ONCE_INIT;
     pthread_once(&environment, arm_from_environment);
-    if (!atomic_load(&used))
-        return NULL;
-    pthread_once(&shim, shim_register);
-    return fault_shim.zName;
+    return atomic_load(&used);
+}
+
+struct sqlite3_vfs *fault_vfs(struct sqlite3_vfs *real)
+{
+    static sqlite3_vfs shim;
+    shim = *real; /* whatever is not about a file goes to the real one unchanged */
+    shim.zName = "yizhan-fault";
+    shim.pNext = NULL;
+    shim.pAppData = real;
+    shim.szOsFile = (int)sizeof(struct fault_file) + real->szOsFile;
+    shim.xOpen = vfs_open;
+    return &shim;
 }

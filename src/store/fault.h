@@ -1,7 +1,7 @@
 /*
  * The fault driver: every call of the store that can fail in the real world goes through here, and
  * a test (or the environment: YIZHAN_FAULT=full:12) can make the Nth one fail.  Unarmed it costs
- * one load.  SQLite's calls pass through a VFS of ours, which is used only once armed.
+ * one load.  SQLite's calls pass through a VFS, which is there only once armed (vfs.c).
  */
 #ifndef STORE_FAULT_H
 #define STORE_FAULT_H
@@ -30,8 +30,11 @@ bool fault_fired(void);
 long fault_calls(void);
 const char *fault_name(enum fault kind);
 
-/* The name of the VFS to open databases with; NULL (the system's own) unless a fault was armed. */
-const char *fault_vfs(void);
+/* Whether a fault was armed in this process, or by its environment. */
+bool fault_possible(void);
+/* A VFS whose calls may fail, around the real one; to be asked for once. */
+struct sqlite3_vfs;
+struct sqlite3_vfs *fault_vfs(struct sqlite3_vfs *real);
 
 /* As the system calls. */
 ssize_t fault_pwritev(int fd, const struct iovec *v, int n, off_t at);

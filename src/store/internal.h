@@ -8,14 +8,16 @@
 #include "base/map.h"
 #include "store/body.h"
 #include "store/engine.h"
+#include "store/memo.h"
 #include "store/view.h"
 #include "store/working.h"
 
-/* Connections nobody reads with now. */
+/* Connections nobody reads with now, and how many there are in all. */
 struct readers {
     pthread_mutex_t lock;
-    struct db *idle[LIMIT_READERS_IDLE];
-    int count;
+    pthread_cond_t ended;
+    struct db *idle[LIMIT_READERS];
+    int count, open, waiting;
 };
 
 /* A caller of store_write(), on its own stack. */
@@ -48,6 +50,7 @@ struct writer {
     struct store_tx tx;
     struct working working;
     atomic_bool finish_checkpoint; /* the keeper copied most of the log; the rest is short */
+    uint64_t directory_told;       /* the working directory_version the memo knows of */
     atomic_int_least64_t last_ms;  /* of the last batch */
 };
 
@@ -87,6 +90,7 @@ struct store {
     struct arena arena;
     int dir_fd, lock_fd;
     struct readers readers;
+    struct memo *memo;
     struct segments segments;
     struct writer writer;
     struct views views;

@@ -20,7 +20,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "store/fault.h"
+#include "store/memo.h"
+#include "store/vfs.h"
 #include "base/banned.h"
 
 struct sql {
@@ -28,6 +29,7 @@ struct sql {
     const char *text;
     sqlite3_stmt *stmt;
     struct sql *again; /* another statement of the same text, for a query inside its own loop */
+    bool writes_watched;
     bool running;
     bool has_row;
 };
@@ -40,7 +42,9 @@ struct db {
     int code;    /* sticky error, 0: none */
     int wal_pages;
     struct sql none; /* what a failed sql_query returns */
-    const char *watch_table;
+    struct memo *memo;
+    const char *const *watch_tables;
+    bool writes_watched; /* the statement just prepared */
     void (*watch_fn)(void *arg);
     void *watch_arg;
     char error[256];
@@ -95,13 +99,14 @@ static void slots_grow(struct db *db)
 static struct sql *sql_prepare(struct db *db, const char *text)
 {
     sqlite3_stmt *stmt = NULL;
+    db->writes_watched = false;
     if (sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
         SQLITE_OK) {
         db_fail(db, text);
         return NULL;
     }
     struct sql *q = mem_alloc(sizeof(*q));
-    *q = (struct sql){.db = db, .text = text, .stmt = stmt};
+    *q = (struct sql){.db = db, .text = text, .stmt = stmt, .writes_watched = db->writes_watched};
     return q;
 }
 
@@ -135,6 +140,8 @@ static void bind_text(struct sql *q, int n, slice s, bool blob, bool keep)
 static void sql_bind(struct sql *q, const char *types, va_list args, bool keep)
 {
     int n = 0;
+    if (q->writes_watched)
+        q->db->watch_fn(q->db->watch_arg);
     for (; *types; types++) {
         n++;
         int64_t number = *types == 'i' || *types == 'N' ? va_arg(args, int64_t) : 0;
@@ -301,9 +308,9 @@ struct db *db_open(const struct db_options *o, struct buf *error)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, engine_configure);
     struct db *db = mem_alloc(sizeof(*db));
-    *db = (struct db){0};
+    *db = (struct db){.memo = o->memo};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (o->create ? SQLITE_OPEN_CREATE : 0);
-    int code = sqlite3_open_v2(o->path, &db->handle, flags, fault_vfs());
+    int code = sqlite3_open_v2(o->path, &db->handle, flags, store_vfs());
     if (db->handle)
         sqlite3_extended_result_codes(db->handle, 1);
     if (code == SQLITE_OK && db_configure(db, o)) {
@@ -364,20 +371,29 @@ void db_rollback(struct db *db)
     assert(sqlite3_get_autocommit(db->handle));
 }
 
-static void row_changed(void *arg, int kind, const char *name, const char *table, sqlite3_int64 row)
+/* SQLite tells what a statement does while it is prepared. */
+static int authorize(void *arg, int action, const char *table, const char *b, const char *c,
+                     const char *d)
 {
-    (void)kind, (void)name, (void)row;
+    (void)b, (void)c, (void)d;
     struct db *db = arg;
-    if (strcmp(table, db->watch_table) == 0)
-        db->watch_fn(db->watch_arg);
+    if (action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE)
+        for (size_t i = 0; db->watch_tables[i]; i++)
+            db->writes_watched |= strcmp(table, db->watch_tables[i]) == 0;
+    return SQLITE_OK;
 }
 
-void db_on_change(struct db *db, const char *table, void (*fn)(void *arg), void *arg)
+void db_on_change(struct db *db, const char *const *tables, void (*fn)(void *arg), void *arg)
 {
-    db->watch_table = table;
+    db->watch_tables = tables;
     db->watch_fn = fn;
     db->watch_arg = arg;
-    sqlite3_update_hook(db->handle, row_changed, db);
+    sqlite3_set_authorizer(db->handle, authorize, db);
+}
+
+struct memo *db_memo(struct db *db)
+{
+    return db ? db->memo : NULL;
 }
 
 int64_t db_changes(const struct db *db)

@@ -38,23 +38,60 @@ int store_tmpfile(struct store *s)
 
 /* ---- readers ---- */
 
-struct db *store_read(struct store *s)
+enum { READER_PATIENCE_NS = 20 * 1000 * 1000 };
+
+static struct db *reader_open(struct store *s)
 {
-    struct readers *r = &s->readers;
-    pthread_mutex_lock(&r->lock);
-    struct db *db = r->count ? r->idle[--r->count] : NULL;
-    pthread_mutex_unlock(&r->lock);
-    if (db)
-        return db;
     struct arena a = {0};
     struct buf error = {.max = 1024};
     const char *path = arena_printf(&a, "%s/store.db", s->options.dir).p;
     size_t cache = s->options.cache_bytes ? s->options.cache_bytes : LIMIT_READER_CACHE;
-    db = db_open(&(struct db_options){path, false, true, cache}, &error);
+    struct db *db = db_open(&(struct db_options){path, false, true, cache, s->memo}, &error);
     if (!db)
         log_event(LEVEL_ERROR, "store.read", "error=%s", log_quote(buf_slice(&error)));
     buf_end(&error);
     arena_end(&a);
+    return db;
+}
+
+/* Until somebody's reading ends: true.  False: it takes so long that one more is the better way
+ * (whoever holds one may want a second). */
+static bool reader_wait(struct readers *r)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += READER_PATIENCE_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    r->waiting++;
+    while (!r->count && pthread_cond_timedwait(&r->ended, &r->lock, &until) == 0)
+        ;
+    r->waiting--;
+    return r->count > 0;
+}
+
+static void reader_gone(struct readers *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->open--;
+    if (r->waiting)
+        pthread_cond_signal(&r->ended);
+    pthread_mutex_unlock(&r->lock);
+}
+
+struct db *store_read(struct store *s)
+{
+    struct readers *r = &s->readers;
+    pthread_mutex_lock(&r->lock);
+    bool have = r->count || (r->open >= LIMIT_READERS && reader_wait(r));
+    struct db *db = have ? r->idle[--r->count] : NULL;
+    r->open += !have;
+    pthread_mutex_unlock(&r->lock);
+    if (have)
+        return db;
+    db = reader_open(s);
+    if (!db)
+        reader_gone(r);
     return db;
 }
 
@@ -65,22 +102,27 @@ void store_read_end(struct store *s, struct db *db)
         return;
     db_tidy(db);
     pthread_mutex_lock(&r->lock);
-    bool keep = r->count < LIMIT_READERS_IDLE;
+    bool keep = r->count < LIMIT_READERS;
     if (keep)
         r->idle[r->count++] = db;
+    if (keep && r->waiting)
+        pthread_cond_signal(&r->ended);
     pthread_mutex_unlock(&r->lock);
-    if (!keep)
-        db_close(db);
+    if (keep)
+        return;
+    db_close(db);
+    reader_gone(r);
 }
 
 void readers_close(struct store *s, int keep)
 {
     struct readers *r = &s->readers;
-    struct db *closing[LIMIT_READERS_IDLE];
+    struct db *closing[LIMIT_READERS];
     int count = 0;
     pthread_mutex_lock(&r->lock);
     while (r->count > keep)
         closing[count++] = r->idle[--r->count];
+    r->open -= count;
     pthread_mutex_unlock(&r->lock);
     while (count)
         db_close(closing[--count]);
@@ -178,6 +220,12 @@ struct store *store_open(const struct store_options *options, struct buf *error)
     *s = (struct store){.options = *options, .dir_fd = -1, .lock_fd = -1};
     s->options.dir = arena_cstr(&s->arena, slice_c(options->dir));
     pthread_mutex_init(&s->readers.lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->readers.ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    s->memo = memo_new();
     views_open(s);
     if (store_open_all(s, error))
         return s;
@@ -209,12 +257,14 @@ void store_close(struct store *s)
         store_clean(s);
     fetches_close(s);
     views_close(s);
+    memo_free(s->memo);
     writer_close(s);
     segments_close(&s->segments);
     if (s->dir_fd >= 0)
         close(s->dir_fd);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    pthread_cond_destroy(&s->readers.ended);
     pthread_mutex_destroy(&s->readers.lock);
     arena_end(&s->arena);
     mem_free(s);

@@ -117,7 +117,7 @@ static void test_clean_mark_and_readers(void **state)
     struct buf error = {.max = 1024};
     char path[96];
     snprintf(path, sizeof(path), "%s/store.db", fixture_path);
-    db = db_open(&(struct db_options){path, false, true, 1 << 20}, &error);
+    db = db_open(&(struct db_options){path, false, true, 1 << 20, NULL}, &error);
     assert_non_null(db);
     assert_int_equal(sql_number(db, 0, "SELECT value FROM meta WHERE key = 'clean'", ""), 1);
     db_close(db);

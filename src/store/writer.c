@@ -212,6 +212,9 @@ static void batch_kept(struct store *s, struct batch *b)
 {
     segments_keep(&s->segments);
     working_keep(&s->writer.tx);
+    if (s->writer.directory_told != s->writer.working.directory_version)
+        memo_forget(s->memo);
+    s->writer.directory_told = s->writer.working.directory_version;
     recalls_keep(s);
     for (size_t i = 0; i < b->body_count; i++)
         metric_add(METRIC_STORE_BYTES, (int64_t)b->bodies[i]->length);
@@ -309,6 +312,10 @@ void writer_shrink(struct store *s)
     pthread_mutex_unlock(&s->writer.lock);
 }
 
+/* Whose rows accounts/ reads over and over (memo.h). */
+static const char *const directory_tables[] = {"domain", "account", "address",
+                                               "alias",  "route",   NULL};
+
 bool writer_open(struct store *s, struct buf *error)
 {
     struct writer *w = &s->writer;
@@ -316,10 +323,10 @@ bool writer_open(struct store *s, struct buf *error)
     pthread_cond_init(&w->wake, NULL);
     const char *path = arena_printf(&s->arena, "%s/store.db", s->options.dir).p;
     size_t cache = s->options.cache_bytes ? s->options.cache_bytes : LIMIT_WRITER_CACHE;
-    w->db = db_open(&(struct db_options){path, s->options.create, false, cache}, error);
+    w->db = db_open(&(struct db_options){path, s->options.create, false, cache, NULL}, error);
     w->tx = (struct store_tx){.db = w->db, .arena = &w->arena, .store = s};
     if (w->db)
-        db_on_change(w->db, "account", working_directory_changed, &w->working);
+        db_on_change(w->db, directory_tables, working_directory_changed, &w->working);
     return w->db != NULL;
 }
 
