@@ -64,6 +64,9 @@
 #define LIMIT_IMAP_FETCH          500         /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS         200         /* names in one HEADER.FIELDS */
 #define LIMIT_IMAP_PART           1000        /* bytes of one part number: "1.2.3" */
+#define LIMIT_SEARCH_KEYS        2000         /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH       100          /* keys in one another */
+#define LIMIT_SEARCH_STRING      (64 * 1024)  /* a string to find, folded */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
