@@ -195,25 +195,35 @@ static void start_narration(struct call *c)
             &(struct log_options){.fd = 2, .least = LEVEL_ERROR, .node = "agent", .narrate_fd = 2});
 }
 
-int agent_account_find(struct call *c, enum agent_service service, struct agent_account *x)
+/* Where no option names a server, the account file does. */
+static int name_server(struct call *c, enum agent_service service, const struct account_file *file,
+                       const char **server, const char **dir)
+{
+    if (*server && *dir)
+        return call_usage(c, "give --server or --dir, not both");
+    if (!*server && !*dir) {
+        *server = service == AGENT_POP3   ? either(file->pop3, file->server)
+                  : service == AGENT_IMAP ? either(file->imap, file->server)
+                                          : file->server;
+        *dir = *server ? NULL : file->dir;
+    }
+    if (!*server && !*dir)
+        return call_usage(c, "say which server: --server HOST:PORT, or --dir DIR of a post here");
+    return EXIT_DONE;
+}
+
+static int find(struct call *c, enum agent_service service, const char *server, const char *dir,
+                struct agent_account *x)
 {
     struct account_file file;
+    const char *tls = call_text(c, "tls");
     int code = read_account_file(c, &file);
+    if (code == EXIT_DONE)
+        code = name_server(c, service, &file, &server, &dir);
     if (code != EXIT_DONE)
         return code;
-    const char *server = call_text(c, "server"), *dir = call_text(c, "dir");
-    const char *user = either(call_text(c, "user"), file.user), *tls = call_text(c, "tls");
+    const char *user = either(call_text(c, "user"), file.user);
     bool implicit = tls && strcmp(tls, "implicit") == 0;
-    if (server && dir)
-        return call_usage(c, "give --server or --dir, not both");
-    if (!server && !dir) {
-        server = service == AGENT_POP3   ? either(file.pop3, file.server)
-                 : service == AGENT_IMAP ? either(file.imap, file.server)
-                                         : file.server;
-        dir = server ? NULL : file.dir;
-    }
-    if (!server && !dir)
-        return call_usage(c, "say which server: --server HOST:PORT, or --dir DIR of a post here");
     if (!user)
         return call_usage(c, "say who you are: --user one@north.test");
     *x = (struct agent_account){
@@ -225,13 +235,45 @@ int agent_account_find(struct call *c, enum agent_service service, struct agent_
         .password_file = either(call_text(c, "password-file"), file.password_file),
     };
     if (server && !agent_host_port(c->arena, slice_c(server), &x->dial.host, &x->dial.port))
-        return call_usage(c, "--server is HOST or HOST:PORT, not \"%s\"", server);
+        return call_usage(c, "the server is HOST or HOST:PORT, not \"%s\"", server);
     if (dir)
         code = use_dir(c, dir, x);
-    start_narration(c);
     if (code == EXIT_DONE && dir && !tls)
         return EXIT_DONE; /* we know our own port: it begins with STARTTLS or STLS */
     return code == EXIT_DONE ? choose_tls(c, service, x) : code;
+}
+
+int agent_account_find(struct call *c, enum agent_service service, struct agent_account *x)
+{
+    int code = find(c, service, call_text(c, "server"), call_text(c, "dir"), x);
+    start_narration(c);
+    return code;
+}
+
+/* "mail.north.test:1465" is "mail.north.test:1993" to IMAP; a port that tells nothing falls away.
+ */
+static const char *imap_beside(struct arena *a, const char *submission)
+{
+    slice host;
+    uint16_t port = 0;
+    if (!submission || !agent_host_port(a, slice_c(submission), &host, &port))
+        return submission;
+    bool implicit = port % 1000 == services[AGENT_SUBMISSION].implicit_port;
+    bool known = implicit || port % 1000 == services[AGENT_SUBMISSION].port;
+    const uint16_t to = implicit ? services[AGENT_IMAP].implicit_port : services[AGENT_IMAP].port;
+    bool six = slice_find(host, ':') >= 0; /* an IPv6 address */
+    return known ? arena_printf(a, "%s%.*s%s:%d", six ? "[" : "", P(host), six ? "]" : "",
+                                port / 1000 * 1000 + to)
+                       .p
+                 : host.p;
+}
+
+int agent_account_imap(struct call *c, struct agent_account *x)
+{
+    const char *named = call_text(c, "imap"), *server = call_text(c, "server");
+    if (named)
+        return find(c, AGENT_IMAP, named, NULL, x);
+    return find(c, AGENT_IMAP, imap_beside(c->arena, server), call_text(c, "dir"), x);
 }
 
 int agent_account_password(struct call *c, const struct agent_account *x, bool stdin_taken,

@@ -81,6 +81,12 @@ struct agent_account {
 int agent_account_find(struct call *c, enum agent_service service, struct agent_account *account);
 
 /*
+ * For a call that submits mail: the same user's IMAP server, of --imap, of the account file, of
+ * --dir, or on the host of --server at the port that belongs to the submission's.
+ */
+int agent_account_imap(struct call *c, struct agent_account *account);
+
+/*
  * The password: of the file, of $YIZHAN_PASSWORD, or asked for.  stdin_taken: standard input holds
  * the mail, so only a terminal may be asked.
  */

@@ -7,5 +7,6 @@
 int send_run(struct call *c);
 int fetch_run(struct call *c);
 extern const struct option_row send_options[], fetch_options[];
+extern const struct command read_verbs[];
 
 #endif

@@ -120,7 +120,7 @@ static bool take_person(struct arena *a, slice *in, struct person *p)
         !eat_string_or_nil(a, in, &adl) || !imap_space(in) || !eat_string_or_nil(a, in, &local) ||
         !imap_space(in) || !eat_string_or_nil(a, in, &host) || !slice_eat(in, S(")")))
         return false;
-    p->name = header_text(a, name);
+    p->name = header_text(a, arena_dup(a, name));
     p->email = host.n ? arena_printf(a, "%.*s@%.*s", P(local), P(host)) : S("");
     return true;
 }

@@ -53,7 +53,9 @@ static bool take_greeting(struct imap_wire *w, bool *known, struct buf *error)
     imap_note(w, slice_trim(line));
     if (bye)
         return imap_fail(w, IMAP_NO, "the connection", error);
-    log_step(w->who, "handshake", "%.*s", P(w->last));
+    slice text = w->last;
+    ptrdiff_t code = slice_starts(text, S("[")) ? slice_find(text, ']') : -1;
+    log_step(w->who, "handshake", "%.*s", P(slice_trim(slice_skip(text, (size_t)(code + 1)))));
     return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "agent/account.h"
 #include "agent/compose.h"
+#include "agent/copy.h"
 #include "agent/progress.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -41,6 +42,10 @@ const struct option_row send_options[] = {
     {"each", NULL, OPTION_FLAG, 0, "one mail for each receiver, not one for all",
      "每位收件人各发一封"},
     {"count", "N", OPTION_NUMBER, MAILS_MAX, "send it so many times", "发送次数"},
+    {"no-copy", NULL, OPTION_FLAG, 0, "file no copy in the mailbox Sent (IMAP)",
+     "不在“已发送”邮箱中留副本（IMAP）"},
+    {"imap", "HOST[:PORT]", OPTION_TEXT, 0, "the IMAP server of the copy (else beside --server)",
+     "存副本的 IMAP 服务器（默认与 --server 同主机）"},
     {"progress", NULL, OPTION_FLAG, 0, "show progress even when this is no terminal",
      "即使不在终端也显示进度"},
     {"json", NULL, OPTION_FLAG, 0, "print what the server answered as JSON", "以 JSON 输出结果"},
@@ -54,6 +59,7 @@ struct sending {
     slice password;
     struct agent_mail mail;
     struct smtp_client *client;
+    struct copier copier;
     struct progress progress;
     struct arena one; /* of the mail being sent */
     json_t *results;
@@ -224,6 +230,14 @@ static void note_result(struct sending *s, const struct agent_letter *l,
                                                 recipients));
 }
 
+/* The sender's own copy of a mail that somebody gets. */
+static void file_copy(struct sending *s, const struct agent_letter *l)
+{
+    json_t *mail = json_array_get(s->results, json_array_size(s->results) - 1);
+    bool filed = !call_flag(s->call, "no-copy") && copy_letter(&s->copier, s->call, s->password, l);
+    json_object_set_new(mail, "copy", filed ? json_slice(s->copier.mailbox) : json_null());
+}
+
 /* What the server cannot do is said before anything is sent. */
 static bool server_can(struct sending *s, const struct agent_letter *l)
 {
@@ -262,7 +276,10 @@ static bool send_letter(struct sending *s, struct agent_letter *l)
                    call_flag(s->call, "progress"));
     bool held = smtp_client_send(s->client, &message, a, replies);
     progress_end(&s->progress);
+    int sent = s->sent;
     note_result(s, l, replies);
+    if (s->sent > sent)
+        file_copy(s, l);
     if (!held) {
         slice why = replies[0].text;
         call_fail(s->call,
@@ -354,6 +371,7 @@ int send_run(struct call *c)
     for (int64_t n = call_number(c, "count", 1); n > 0 && ok; n--)
         ok = send_round(&s);
     smtp_client_close(s.client);
+    copy_end(&s.copier);
     arena_end(&s.one);
     print_results(&s);
     json_decref(s.results);
