@@ -67,6 +67,11 @@
 #define LIMIT_SEARCH_KEYS        2000         /* of one SEARCH */
 #define LIMIT_SEARCH_DEPTH       100          /* keys in one another */
 #define LIMIT_SEARCH_STRING      (64 * 1024)  /* a string to find, folded */
+#define LIMIT_IMAP_RESPONSE      (16 << 20) /* our client takes: a response without message texts */
+#define LIMIT_IMAP_FOUND         (4 << 20)  /* our client takes: numbers of one search */
+#define LIMIT_SEARCH_KEYS        2000       /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH       100        /* keys in one another */
+#define LIMIT_SEARCH_STRING      (64 * 1024) /* a string to find, folded */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
