@@ -4,8 +4,10 @@
 #include "base/banned.h"
 
 /* Elements whose content is not markup; it ends only at their own end tag. */
-static const char *const raw_elements[] = {"script", "style",  "title",   "textarea",
-                                           "xmp",    "iframe", "noembed", "noframes"};
+static const slice raw_elements[] = {
+    {"script", 6}, {"style", 5},  {"title", 5},   {"textarea", 8},
+    {"xmp", 3},    {"iframe", 6}, {"noembed", 7}, {"noframes", 8},
+};
 
 static bool is_space(char c)
 {
@@ -72,9 +74,10 @@ static size_t take_name(slice s, char name[HTML_NAME_MAX])
 
 static slice raw_name(const char *name)
 {
+    slice found = slice_c(name);
     for (size_t i = 0; i < sizeof(raw_elements) / sizeof(raw_elements[0]); i++)
-        if (slice_eq(slice_c(name), slice_c(raw_elements[i])))
-            return slice_c(raw_elements[i]);
+        if (slice_eq(found, raw_elements[i]))
+            return raw_elements[i];
     return S("");
 }
 
@@ -150,6 +153,8 @@ bool html_next(struct html_tokens *t, struct html_token *out)
 bool html_attribute(slice attributes, slice name, slice *value)
 {
     slice s = attributes;
+    if (s.n < name.n)
+        return false;
     while (s.n) {
         while (s.n && (is_space(s.p[0]) || s.p[0] == '/'))
             s = slice_skip(s, 1);

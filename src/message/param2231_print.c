@@ -108,17 +108,24 @@ static void print_2231(struct out *out, slice name, slice value, size_t *column)
     }
 }
 
+/* An ASCII value that readers would take for "charset'language'%41" with the "*" forgotten. */
+static bool is_misleading(slice value)
+{
+    return slice_is_ascii(value) && slice_find(value, '\'') >= 0 && slice_find(value, '%') >= 0;
+}
+
 slice params_print(struct arena *a, slice name, slice utf8, unsigned forms, size_t *column)
 {
     struct out out = {.arena = a};
     size_t ignored = LINE_MAX;
     if (!column)
         column = &ignored;
-    if (slice_is_ascii(utf8) && utf8.n <= QUOTED_MAX && slice_search(utf8, S("=?")) < 0) {
+    bool plain = slice_is_ascii(utf8) && utf8.n <= QUOTED_MAX && slice_search(utf8, S("=?")) < 0;
+    if (plain && !(forms & PARAM_2231 && is_misleading(utf8))) {
         print_ascii(&out, name, utf8, column);
         return out_slice(&out);
     }
-    if (forms & PARAM_2047)
+    if (forms & PARAM_2047 && !plain)
         print_2047(&out, name, utf8, column);
     if (forms & PARAM_2231)
         print_2231(&out, name, utf8, column);

@@ -158,6 +158,7 @@ static void test_print(void **state)
         {"驿.txt", "; name=\"=?utf-8?B?6am/LnR4dA==?=\"", PARAM_2047},
         {"驿.txt", "; name=\"=?utf-8?B?6am/LnR4dA==?=\";\r\n name*=utf-8''%E9%A9%BF.txt",
          PARAM_2231 | PARAM_2047},
+        {"utf-7''%41", "; name*=utf-8''utf-7%27%27%2541", PARAM_2231 | PARAM_2047},
         {"驿站换马书信继续北行.pdf",
          ";\r\n name*0*=utf-8''%E9%A9%BF%E7%AB%99%E6%8D%A2%E9%A9%AC%E4%B9%A6%E4%BF%A1;\r\n "
          "name*1*=%E7%BB%A7%E7%BB%AD%E5%8C%97%E8%A1%8C.pdf",

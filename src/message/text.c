@@ -223,10 +223,42 @@ static void write_char(struct writer *w, uint32_t c)
     }
 }
 
-static bool is_plain(char c)
+static inline bool is_plain(char c)
 {
     unsigned char u = (unsigned char)c;
     return u > ' ' && u < 0x7f && u != '&';
+}
+
+/*
+ * Bytes of the character at p beyond ASCII, if it surely draws itself; 0: it is looked at alone,
+ * because it may be a space, a filler or no character.
+ */
+static inline size_t drawn(const char *p, size_t n)
+{
+    unsigned char c = (unsigned char)p[0];
+    if (c >= 0xc3 && c <= 0xdf && c != 0xcd && c != 0xd8)
+        return n > 1 && (p[1] & 0xc0) == 0x80 ? 2 : 0;
+    if (c >= 0xe3 && c <= 0xec)
+        return n > 2 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80 ? 3 : 0;
+    return 0;
+}
+
+/* Length of the words at the start of s with one space between each. */
+static size_t words(slice s)
+{
+    size_t i = 0, n;
+    for (;;) {
+        while (i < s.n && is_plain(s.p[i]))
+            i++;
+        if (i == s.n)
+            return i;
+        if ((n = drawn(s.p + i, s.n - i)))
+            i += n;
+        else if (i && s.p[i] == ' ' && i + 1 < s.n && is_plain(s.p[i + 1]))
+            i++;
+        else
+            return i;
+    }
 }
 
 /* A UTF-8 character of text; the input is UTF-8, what is not is passed on byte by byte. */
@@ -253,10 +285,8 @@ static uint32_t take_char(slice *s)
 static void write_text(struct writer *w, slice s, bool references)
 {
     while (s.n && w->out.n < w->max) {
-        size_t n = 0;
         uint32_t c;
-        while (n < s.n && is_plain(s.p[n]))
-            n++;
+        size_t n = words(slice_sub(s, 0, w->max - w->out.n));
         if (n) {
             settle(w);
             out_add(&w->out, slice_sub(s, 0, n));
@@ -283,6 +313,8 @@ static bool has_word(slice s, slice word)
 static bool is_hidden(struct writer *w, const struct html_token *t)
 {
     slice style, ignored;
+    if (!t->attributes.n)
+        return false;
     if (html_attribute(t->attributes, S("hidden"), &ignored))
         return true;
     if (!html_attribute(t->attributes, S("style"), &style))
