@@ -380,6 +380,20 @@ static bool doubtful(const struct charset *row, slice in, const struct charset_t
     return row->kind == CHARSET_PLAIN && got->replaced * 20 > high;
 }
 
+/*
+ * Text that begins with the mark of UTF-16 and is that without a fault is that, whatever a label
+ * says, as in browsers: programs export it so, and mailers do not look.
+ */
+static bool try_marked(struct arena *a, const struct charset *row, slice bytes,
+                       struct charset_text *out)
+{
+    const struct charset *utf16 = charset_row("UTF-16");
+    if (row->kind > CHARSET_PLAIN || !slice_eq(slice_c(charset_detect(bytes)), S("UTF-16")))
+        return false;
+    convert(a, utf16, bytes, out);
+    return out->replaced == 0;
+}
+
 static void drop_nul(struct arena *a, struct charset_text *out)
 {
     slice rest = out->text, piece;
@@ -413,6 +427,8 @@ void charset_to_utf8(struct arena *a, slice label, slice bytes, struct charset_t
         row = charset_row(charset_detect(bytes));
     if (row->kind <= CHARSET_PLAIN && slice_is_ascii(bytes)) {
         *out = (struct charset_text){.text = bytes, .charset = row->name};
+    } else if (told && try_marked(a, row, bytes, out)) {
+        out->detected = true;
     } else {
         convert(a, row, bytes, out);
         out->detected = !told;

@@ -228,8 +228,17 @@ static bool has_escape(slice s)
     return false;
 }
 
+/* A byte order mark and whole units behind it. */
+static bool is_utf16(slice s)
+{
+    return s.n >= 4 && s.n % 2 == 0 &&
+           (slice_starts(s, S("\xff\xfe")) || slice_starts(s, S("\xfe\xff")));
+}
+
 const char *charset_detect(slice bytes)
 {
+    if (is_utf16(bytes))
+        return "UTF-16";
     if (slice_is_ascii(bytes)) {
         slice head = slice_sub(bytes, 0, LOOK_AT);
         if (slice_find(head, 0x1b) < 0)

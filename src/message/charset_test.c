@@ -131,6 +131,10 @@ static void test_convert(void **state)
         {"utf-16 with a mark", "utf-16", {"\xfe\xff\x4e\x2d", 4}, "中", 0},
         {"utf-16 little without", "utf-16", {"a\0b\0", 4}, "ab", 0},
         {"utf-16 big without", "utf-16", {"\0a\0b", 4}, "ab", 0},
+        {"utf-16 by its mark alone", "", {"\xff\xfe\x2d\x4e\x0d\0", 6}, "中\r", 0},
+        {"utf-16 by its mark, against its label", "gbk", {"\xfe\xff\x4e\x2d", 4}, "中", 0},
+        {"utf-16 by its mark, against utf-8", "utf-8", {"\xff\xfe\x2d\x4e", 4}, "中", 0},
+        {"the mark is text when units are broken", "iso-8859-1", {"\xff\xfe\x00\xdc", 4}, "ÿþÜ", 0},
         {"cut within a character",
          "gbk",
          {"\xd6\xd0\xce\xc4\xd6\xd0\xce\xc4\xd6\xd0\xce\xc4\xd6\xd0\xce"
@@ -457,6 +461,7 @@ static void test_detect_short(void **state)
         {{"abc", 3}, "US-ASCII"},
         {{"驿站", 6}, "UTF-8"},
         {{"\x1b$BF|\x1b(B", 8}, "ISO-2022-JP"},
+        {{"\xff\xfe\x2d\x4e", 4}, "UTF-16"},
         {{"caf\xe9", 4}, "windows-1252"},
         {{"M\xfcller", 6}, "windows-1252"},
         {{"\x93quoted\x94", 8}, "windows-1252"},

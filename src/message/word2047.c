@@ -38,10 +38,26 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Does a word go on behind a line end: white space, then its "?=" before any other? */
+static bool goes_on(slice s)
+{
+    size_t i = slice_eat_wsp(&s);
+    if (i == 0)
+        return false;
+    for (i = 0; i + 1 < s.n && !is_blank(s.p[i]); i++) {
+        if (s.p[i] == '?' && s.p[i + 1] == '=')
+            return true;
+        if (s.p[i] == '=' && s.p[i + 1] == '?' && i + 2 < s.n && s.p[i + 2] != '=')
+            return false;
+    }
+    return false;
+}
+
 /*
  * The end of a word's data.  Normally "?=".  A Q word may hold "?=" only as its end, or as "?"
- * before an encoded byte ("?=E9", from senders that do not encode "?"); without an end the data go
- * to the next white space or word (unterminated words are cut off subjects).
+ * before an encoded byte ("?=E9", from senders that do not encode "?"); a word may be folded in its
+ * middle; without an end the data go to the next white space or word (unterminated words are cut
+ * off subjects).
  */
 static size_t data_end(slice s, char encoding, size_t *behind)
 {
@@ -56,7 +72,7 @@ static size_t data_end(slice s, char encoding, size_t *behind)
             }
         }
         bool word = s.p[i] == '=' && i + 2 < s.n && s.p[i + 1] == '?' && s.p[i + 2] != '=';
-        if (s.p[i] == '\n' || word)
+        if ((s.p[i] == '\n' && !goes_on(slice_skip(s, i + 1))) || word)
             break;
     }
     size_t end = i;
@@ -121,6 +137,11 @@ static void decode_q(struct reader *r, slice data)
     size_t n = 0;
     for (size_t i = 0; i < data.n; i++) {
         char c = data.p[i];
+        if (c == '\n' || (c == '\r' && slice_starts(slice_skip(data, i), S("\r\n")))) {
+            while (i + 1 < data.n && is_blank(data.p[i + 1])) /* a fold, with its white space */
+                i++;
+            continue;
+        }
         int high = c == '=' && i + 2 < data.n ? ascii_unhex(data.p[i + 1]) : -1;
         int low = c == '=' && i + 2 < data.n ? ascii_unhex(data.p[i + 2]) : -1;
         if (high >= 0 && low >= 0) {
