@@ -112,9 +112,10 @@ static bool needs_stuffing(slice s)
     return slice_starts(s, S(" ")) || slice_starts(s, S(">")) || slice_starts(s, S("From "));
 }
 
-static slice trim_spaces(slice s)
+/* Without spaces at the end, and without what a reader takes for a part of the line end. */
+static slice trim_end(slice s)
 {
-    while (s.n && s.p[s.n - 1] == ' ')
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\r'))
         s.n--;
     return s;
 }
@@ -151,7 +152,7 @@ slice flowed_encode(struct arena *a, slice text, bool delsp)
             add_quotes(&out, depth);
             out_add(&out, depth ? S(" -- \r\n") : S("-- \r\n"));
         } else {
-            encode_paragraph(&out, trim_spaces(line), depth, delsp);
+            encode_paragraph(&out, trim_end(line), depth, delsp);
         }
     }
     return out_slice(&out);

@@ -63,6 +63,7 @@ static void test_encode(void **state)
          "驿站换马书信继续北行天明之前必达京城驿站换马书信继续北行天明之前必达京城 \r\n驿站\r\n",
          true},
         {"empty lines", "\n\na\n", "\r\n\r\na\r\n", false},
+        {"stray carriage returns at the end", "a \r \r\r\n", "a\r\n", false},
     };
     struct arena a = {0};
     (void)state;

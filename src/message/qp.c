@@ -72,7 +72,7 @@ static size_t open_tail(const char *start, const char *p)
 size_t qp_decode_step(slice in, bool last, char *out, size_t *used, bool *damaged)
 {
     const struct qp_kernel *k = qp_fastest();
-    const char *p = in.p, *end = in.p + in.n;
+    const char *p = in.p, *end = in.p + in.n, *from = p; /* padding begins behind from */
     char *start = out;
     bool ignored;
     if (!damaged)
@@ -84,7 +84,7 @@ size_t qp_decode_step(slice in, bool last, char *out, size_t *used, bool *damage
             out += n;
         }
         if (p < end && *p == '\n') {
-            out = decode_line_end(in.p, p++, out);
+            out = decode_line_end(from, p++, out);
             continue;
         }
         size_t n = k->signs((slice){p, (size_t)(end - p)}, out);
@@ -96,9 +96,10 @@ size_t qp_decode_step(slice in, bool last, char *out, size_t *used, bool *damage
         if (!n)
             break;
         p += n;
+        from = p;
     }
     if (p == end) {
-        size_t tail = last ? padding(in.p, p) : open_tail(in.p, p);
+        size_t tail = last ? padding(from, p) : open_tail(from, p);
         out -= tail;
         p -= last ? 0 : tail;
     }

@@ -18,6 +18,7 @@ static void test_decode(void **state)
         {"soft break, bare LF", "ab=\ncd", "abcd", false},
         {"soft break with white space (M4)", "ab= \t\r\ncd", "abcd", false},
         {"soft break at the end", "ab=", "ab", false},
+        {"soft break and white space at the end", "= \t", "", false},
         {"soft break, then an empty line", "ab=\r\n\r\ncd", "ab\r\ncd", false},
         {"trailing white space is padding", "ab \t\r\ncd ", "ab\r\ncd", false},
         {"encoded white space stays", "ab=20\r\n", "ab \r\n", false},
