@@ -242,6 +242,87 @@ class MessageVectors(unittest.TestCase):
         d.end()
 
 
+@unittest.skipUnless(os.path.isdir(view.VECTORS), "../shared/vectors is not here")
+class HtmlVectors(unittest.TestCase):
+    """The tokenizer tests of html5lib: text, tags and attributes as the HTML standard reads them."""
+    maxDiff = None
+    RAW = {"RCDATA state": ("title", "textarea"), "RAWTEXT state": ("style", "xmp", "iframe", "noembed", "noframes"),
+           "Script data state": ("script",)}
+
+    def cases(self):
+        """(name, open raw element, input, their tokens) of every test that our reader can be asked."""
+        for path in sorted(glob.glob(os.path.join(view.VECTORS, "html5lib*", "tokenizer", "*.test"))):
+            with open(path, encoding="utf-8") as f:
+                tests = json.load(f).get("tests", [])
+            for i, test in enumerate(tests):
+                text, output = test["input"], test["output"]
+                if test.get("doubleEscaped"):
+                    text, output = (json.loads(json.dumps(x).replace("\\\\u", "\\u")) for x in (text, output))
+                for state in test.get("initialStates", ["Data state"]):
+                    open_element = test.get("lastStartTag", "")
+                    if state == "Data state":
+                        open_element = ""
+                    elif open_element not in self.RAW.get(state, ()):
+                        open_element = self.RAW[state][0] if not open_element and state in self.RAW else None
+                    yield f"{os.path.basename(path)[:-5]}/{i}", open_element, text, output
+
+    @staticmethod
+    def theirs(output):
+        """Without comments and declarations, which nobody reads; adjacent text as one."""
+        tokens = []
+        for kind, *rest in output:
+            if kind == "Character" and tokens and tokens[-1][0] == "text":
+                tokens[-1][1] += rest[0]
+            elif kind == "Character":
+                tokens.append(["text", rest[0]])
+            elif kind in ("StartTag", "EndTag"):
+                attributes = sorted(rest[1].items()) if kind == "StartTag" else []
+                tokens.append([kind[:-3].lower(), rest[0][:15], attributes])
+        return tokens
+
+    @staticmethod
+    def ours(found):
+        tokens = []
+        for kind, text, *attributes in found["tokens"]:
+            if kind == "text" and tokens and tokens[-1][0] == "text":
+                tokens[-1][1] += text
+            elif kind == "text":
+                tokens.append([kind, text])
+            else:
+                pairs = {}
+                for name, value in attributes:  # the first of a name counts
+                    pairs.setdefault("".join(c.lower() if c.isascii() else c for c in name), value)
+                tokens.append([kind, text, sorted(pairs.items()) if kind == "start" else []])
+        return tokens
+
+    def test_tokens(self):
+        d = Differences(self, "html5lib-tokenizer")
+        asked, left_out = [], 0
+        for name, element, text, output in self.cases():
+            if element is None or "\0" in text or any(0xd800 <= ord(c) < 0xe000 for c in text):
+                left_out += 1  # no such state, no NUL (charset.c drops it) and no surrogate comes here
+            else:
+                asked.append((name, element, text, output))
+        found = view.fields("html", [f"{element}\n{text}".replace("\r\n", "\n").replace("\r", "\n")
+                                     for _, element, text, _ in asked])
+        for (name, _, text, output), got in zip(asked, found):
+            d.check(name, "tokens", self.ours(got), self.theirs(output))
+        print(f"html5lib-tokenizer: {left_out} cases do not concern a reader of mail (NUL, surrogates, plaintext, CDATA)")
+        d.end()
+
+
+    def test_charset_of_a_page(self):
+        """What <meta> says; windows-1252 stands for nothing there, which charset.c then detects."""
+        d = Differences(self, "html5lib-encoding")
+        for path in sorted(glob.glob(os.path.join(view.VECTORS, "html5lib*", "encoding", "*.dat"))):
+            with open(path, encoding="utf-8", errors="replace", newline="") as f:
+                cases = re.findall(r"#data\n(.*?)\n#encoding\n(\S+)", f.read(), re.S)
+            for i, (got, (_, want)) in enumerate(zip(view.fields("page-charset", [c[0] for c in cases]), cases)):
+                d.check(f"{os.path.basename(path)[:-4]}/{i}", "charset", got["charset"].lower() or "windows-1252",
+                        want.lower())
+        d.end()
+
+
 class MessageOracle(unittest.TestCase):
     """Generated mail: Python's email package and we read the same."""
     maxDiff = None

@@ -81,7 +81,7 @@ static slice raw_name(const char *name)
     return S("");
 }
 
-/* A tag at the start of t->rest; false when "<" is only a character. */
+/* A tag at the start of t->rest; false when it is none, or never ends. */
 static bool take_tag(struct html_tokens *t, struct html_token *out)
 {
     slice s = slice_skip(t->rest, 1);
@@ -90,8 +90,12 @@ static bool take_tag(struct html_tokens *t, struct html_token *out)
         return false;
     s = slice_skip(s, take_name(s, out->name));
     ptrdiff_t end = tag_end(t, s);
-    out->attributes = slice_sub(s, 0, end < 0 ? s.n : (size_t)end);
-    t->rest = slice_skip(s, end < 0 ? s.n : (size_t)end + 1);
+    if (end < 0) { /* it takes the rest, as in browsers */
+        t->rest = slice_skip(s, s.n);
+        return false;
+    }
+    out->attributes = slice_sub(s, 0, (size_t)end);
+    t->rest = slice_skip(s, (size_t)end + 1);
     t->raw = out->kind == HTML_START ? raw_name(out->name) : S("");
     return true;
 }
@@ -105,8 +109,8 @@ static size_t raw_length(slice s, slice name)
             break;
         i += (size_t)at;
         slice behind = slice_skip(s, i + 2);
-        if (slice_eat_icase(&behind, name) &&
-            (!behind.n || is_space(behind.p[0]) || behind.p[0] == '>' || behind.p[0] == '/'))
+        if (slice_eat_icase(&behind, name) && behind.n &&
+            (is_space(behind.p[0]) || behind.p[0] == '>' || behind.p[0] == '/'))
             return i;
     }
     return s.n;
@@ -123,7 +127,7 @@ static size_t text_length(slice s)
         slice behind = slice_skip(s, i + 1);
         bool end = slice_eat(&behind, S("/"));
         char c = behind.n ? behind.p[0] : 0;
-        if (ascii_is_alpha(c) || (!end && (c == '!' || c == '?')) || (end && c && c != '<'))
+        if (ascii_is_alpha(c) || (!end && (c == '!' || c == '?')) || (end && c))
             return i;
     }
     return s.n;
@@ -135,6 +139,8 @@ bool html_next(struct html_tokens *t, struct html_token *out)
         size_t text = t->raw.n ? raw_length(t->rest, t->raw) : text_length(t->rest);
         if (text) {
             *out = (struct html_token){.kind = HTML_TEXT, .text = slice_sub(t->rest, 0, text)};
+            out->references =
+                !t->raw.n || slice_eq(t->raw, S("title")) || slice_eq(t->raw, S("textarea"));
             t->rest = slice_skip(t->rest, text);
             return true;
         }
@@ -150,37 +156,41 @@ bool html_next(struct html_tokens *t, struct html_token *out)
     return false;
 }
 
+bool html_attribute_next(slice *attributes, slice *name, slice *value)
+{
+    slice s = *attributes;
+    while (s.n && (is_space(s.p[0]) || s.p[0] == '/'))
+        s = slice_skip(s, 1);
+    size_t n = 0;
+    while (n < s.n && !is_space(s.p[n]) && s.p[n] != '/' && (s.p[n] != '=' || n == 0))
+        n++;
+    *name = slice_sub(s, 0, n);
+    *value = S("");
+    s = slice_skip(s, n);
+    slice behind = s;
+    while (behind.n && is_space(behind.p[0]))
+        behind = slice_skip(behind, 1);
+    if (slice_eat(&behind, S("="))) {
+        while (behind.n && is_space(behind.p[0]))
+            behind = slice_skip(behind, 1);
+        char quote = behind.n && (behind.p[0] == '"' || behind.p[0] == '\'') ? behind.p[0] : 0;
+        behind = slice_skip(behind, quote != 0);
+        n = 0;
+        while (n < behind.n && (quote ? behind.p[n] != quote : !is_space(behind.p[n])))
+            n++;
+        *value = slice_sub(behind, 0, n);
+        s = slice_skip(behind, n + (quote != 0));
+    }
+    *attributes = s;
+    return name->n > 0;
+}
+
 bool html_attribute(slice attributes, slice name, slice *value)
 {
-    slice s = attributes;
-    if (s.n < name.n)
-        return false;
-    while (s.n) {
-        while (s.n && (is_space(s.p[0]) || s.p[0] == '/'))
-            s = slice_skip(s, 1);
-        size_t n = 0;
-        while (n < s.n && !is_space(s.p[n]) && s.p[n] != '/' && (s.p[n] != '=' || n == 0))
-            n++;
-        slice found = slice_sub(s, 0, n), v = S("");
-        s = slice_skip(s, n);
-        while (s.n && is_space(s.p[0]))
-            s = slice_skip(s, 1);
-        if (slice_eat(&s, S("="))) {
-            while (s.n && is_space(s.p[0]))
-                s = slice_skip(s, 1);
-            char quote = s.n && (s.p[0] == '"' || s.p[0] == '\'') ? s.p[0] : 0;
-            s = slice_skip(s, quote != 0);
-            n = 0;
-            while (n < s.n && (quote ? s.p[n] != quote : !is_space(s.p[n])))
-                n++;
-            v = slice_sub(s, 0, n);
-            s = slice_skip(s, n + (quote != 0));
-        }
-        if (found.n && slice_eq_icase(found, name)) {
-            *value = v;
+    slice found;
+    while (attributes.n >= name.n && html_attribute_next(&attributes, &found, value))
+        if (slice_eq_icase(found, name))
             return true;
-        }
-    }
     return false;
 }
 
@@ -214,57 +224,76 @@ static bool numeric(slice *s, uint32_t *c)
     return true;
 }
 
-static const struct html_entity *find_entity(slice name)
+/* The name at the start of a row, or of what is left of one. */
+static slice entity_name(slice row)
 {
-    size_t low = 0, high = html_entity_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = slice_cmp(name, slice_c(html_entities[middle].name));
-        if (order == 0)
-            return &html_entities[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
+    size_t n = 0;
+    while (n < row.n && row.p[n] != '=' && row.p[n] != ':')
+        n++;
+    return slice_sub(row, 0, n);
 }
 
-bool html_reference(slice *s, uint32_t *c)
+/* What a name stands for, "" when nothing; *bare: also without its ";". */
+static slice entity(slice name, bool *bare)
 {
-    enum { NAME_MAX_LENGTH = 16, BARE_MAX = 6 };
+    size_t low = 0, high = html_entity_rows; /* rows[low] begins at or before the name */
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (slice_cmp(entity_name(slice_c(html_entities[middle])), name) <= 0)
+            low = middle;
+        else
+            high = middle;
+    }
+    slice row = slice_c(html_entities[low]), one;
+    while (slice_next(&row, ' ', &one)) {
+        if (!slice_eq(entity_name(one), name))
+            continue;
+        *bare = one.p[name.n] == ':';
+        return slice_skip(one, name.n + 1);
+    }
+    return S("");
+}
+
+bool html_reference(slice *s, bool attribute, slice *text, uint32_t *c)
+{
+    enum { NAME_MAX_LENGTH = 32, BARE_MAX = 6 };
+    *text = S("");
     if (slice_starts(*s, S("&#")))
         return numeric(s, c);
     slice name = slice_skip(*s, 1);
     size_t n = 0;
+    bool bare;
     while (n < name.n && n < NAME_MAX_LENGTH && ascii_is_alnum(name.p[n]))
         n++;
-    const struct html_entity *e = find_entity(slice_sub(name, 0, n));
-    if (e && n < name.n && name.p[n] == ';') {
+    if (n < name.n && name.p[n] == ';' && (*text = entity(slice_sub(name, 0, n), &bare)).n) {
         *s = slice_skip(name, n + 1);
-        *c = e->c;
         return true;
     }
     for (n = n < BARE_MAX ? n : BARE_MAX; n >= 2; n--) {
-        e = find_entity(slice_sub(name, 0, n));
-        if (e && e->bare) {
+        char behind = n < name.n ? name.p[n] : 0;
+        if (attribute && (behind == '=' || ascii_is_alnum(behind)))
+            continue;
+        if ((*text = entity(slice_sub(name, 0, n), &bare)).n && bare) {
             *s = slice_skip(name, n);
-            *c = e->c;
             return true;
         }
     }
     return false;
 }
 
-slice html_decode(struct arena *a, slice text)
+slice html_decode(struct arena *a, slice text, bool attribute)
 {
     if (slice_find(text, '&') < 0)
         return text;
     struct out out = {.arena = a};
     while (text.n) {
         uint32_t c;
-        if (text.p[0] == '&' && html_reference(&text, &c)) {
-            out_char(&out, c);
+        slice meant;
+        if (text.p[0] == '&' && html_reference(&text, attribute, &meant, &c)) {
+            if (meant.n)
+                out_add(&out, meant);
+            else
+                out_char(&out, c);
             continue;
         }
         size_t n = 1;

@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 
+#include "message/charset.h"
 #include "message/html_token.h"
 #include "message/out.h"
 
 #include "base/banned.h"
 
-enum { LIST_DEPTH = 16, QUOTE_DEPTH = 16, BREAKS_MAX = 8, LINK_MAX = 2000 };
+enum { LIST_DEPTH = 16, QUOTE_DEPTH = 16, BREAKS_MAX = 8, LINK_MAX = 2000, CHARSET_WITHIN = 16384 };
 
 enum effect {
     LINE = 1,       /* begins and ends a line */
@@ -282,17 +283,28 @@ static uint32_t take_char(slice *s)
     return c;
 }
 
-static void write_text(struct writer *w, slice s, bool references)
+enum references { NO_REFERENCES, OF_TEXT, OF_ATTRIBUTE };
+
+static void write_text(struct writer *w, slice s, enum references references)
 {
     while (s.n && w->out.n < w->max) {
         uint32_t c;
+        slice text;
         size_t n = words(slice_sub(s, 0, w->max - w->out.n));
         if (n) {
             settle(w);
             out_add(&w->out, slice_sub(s, 0, n));
             s = slice_skip(s, n);
-        } else if (s.p[0] == '&' && references && html_reference(&s, &c)) {
-            write_char(w, c);
+        } else if (s.p[0] == '&' && references &&
+                   html_reference(&s, references == OF_ATTRIBUTE, &text, &c)) {
+            if (text.n)
+                write_text(w, text, NO_REFERENCES);
+            else
+                write_char(w, c);
+        } else if (s.p[0] == '\r') { /* alone it ends a line, as CRLF does */
+            s = slice_skip(s, 1);
+            if (!slice_starts(s, S("\n")))
+                write_char(w, '\n');
         } else {
             write_char(w, take_char(&s));
         }
@@ -350,7 +362,7 @@ static void write_image(struct writer *w, const struct html_token *t)
 {
     slice alt;
     if (html_attribute(t->attributes, S("alt"), &alt) && slice_trim(alt).n)
-        write_text(w, alt, true);
+        write_text(w, alt, OF_ATTRIBUTE);
 }
 
 /* A link's target, if it is worth showing. */
@@ -359,7 +371,7 @@ static slice link_target(struct writer *w, const struct html_token *t)
     slice href;
     if (!(w->flags & HTML_LINKS) || !html_attribute(t->attributes, S("href"), &href))
         return S("");
-    href = slice_trim(html_decode(w->out.arena, href));
+    href = slice_trim(html_decode(w->out.arena, href, true));
     bool shown = slice_starts_icase(href, S("http://")) ||
                  slice_starts_icase(href, S("https://")) || slice_starts_icase(href, S("mailto:"));
     return shown && href.n <= LINK_MAX ? href : S("");
@@ -418,7 +430,7 @@ static void start_element(struct writer *w, const struct html_token *t)
     }
     if (e & RULE) {
         need_breaks(w, 1);
-        write_text(w, S("----------"), false);
+        write_text(w, S("----------"), NO_REFERENCES);
         need_breaks(w, 1);
     }
     if (e & IMAGE)
@@ -479,7 +491,7 @@ slice html_to_text(struct arena *a, slice html, unsigned flags, size_t max)
         if (w.hidden[0])
             pass_hidden(&w, &t);
         else if (t.kind == HTML_TEXT)
-            write_text(&w, t.text, !slice_eq(tokens.raw, S("xmp")));
+            write_text(&w, t.text, t.references ? OF_TEXT : NO_REFERENCES);
         else if (t.kind == HTML_START)
             start_element(&w, &t);
         else
@@ -492,28 +504,56 @@ slice html_to_text(struct arena *a, slice html, unsigned flags, size_t max)
 
 /* ---- small things ---- */
 
+/* The charset in "text/html; charset=x", or "" (HTML standard, 2.4.5). */
+static slice content_charset(slice content)
+{
+    while (content.n) {
+        if (!slice_eat_icase(&content, S("charset"))) {
+            content = slice_skip(content, 1);
+            continue;
+        }
+        content = slice_trim(content);
+        if (!slice_eat(&content, S("=")))
+            continue;
+        content = slice_trim(content);
+        char quote = content.n && (content.p[0] == '"' || content.p[0] == '\'') ? content.p[0] : 0;
+        size_t n = quote != 0;
+        while (n < content.n &&
+               (quote ? content.p[n] != quote : content.p[n] > ' ' && content.p[n] != ';'))
+            n++;
+        return quote && n == content.n ? S("") : slice_sub(content, quote != 0, n);
+    }
+    return S("");
+}
+
+/* What one <meta> says of the charset, "" when nothing. */
+static slice meta_charset(slice attributes)
+{
+    slice charset = S(""), content = S(""), name, value;
+    bool pragma = false;
+    while (html_attribute_next(&attributes, &name, &value)) {
+        if (slice_eq_icase(name, S("charset")))
+            charset = slice_trim(value);
+        else if (slice_eq_icase(name, S("content")) && !content.n)
+            content = content_charset(value);
+        else if (slice_eq_icase(name, S("http-equiv")))
+            pragma |= slice_eq_icase(value, S("content-type"));
+    }
+    return charset.n ? charset : pragma ? content : S("");
+}
+
 slice html_charset(slice html)
 {
-    slice head = slice_sub(html, 0, 1024), content;
-    struct html_tokens tokens = {.rest = head};
+    struct html_tokens tokens = {.rest = slice_sub(html, 0, CHARSET_WITHIN)};
     struct html_token t;
+    if (slice_starts(html, S("\xef\xbb\xbf")))
+        return S("utf-8");
     while (html_next(&tokens, &t)) {
-        if (t.kind != HTML_START || strcmp(t.name, "meta") != 0)
-            continue;
-        slice charset;
-        if (html_attribute(t.attributes, S("charset"), &charset))
-            return slice_trim(charset);
-        if (!html_attribute(t.attributes, S("content"), &content))
-            continue;
-        while (content.n && !slice_eat_icase(&content, S("charset=")))
-            content = slice_skip(content, 1);
-        size_t n = 0;
-        content = slice_trim(content);
-        while (n < content.n && content.p[n] > ' ' && content.p[n] != ';' && content.p[n] != '"' &&
-               content.p[n] != '\'')
-            n++;
-        if (n)
-            return slice_sub(content, 0, n);
+        bool meta = t.kind == HTML_START && strcmp(t.name, "meta") == 0;
+        slice charset = meta ? meta_charset(t.attributes) : S("");
+        const char *known = charset.n ? charset_canonical(charset) : NULL;
+        if (known) /* a page that can say UTF-16 in ASCII is not UTF-16 */
+            return slice_starts(slice_c(known), S("UTF-16")) ? S("utf-8") : charset;
     }
     return S("");
 }

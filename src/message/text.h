@@ -18,8 +18,8 @@ enum {
  * early). */
 slice html_to_text(struct arena *a, slice html, unsigned flags, size_t max);
 
-/* The charset an HTML page says in <meta>, looking at the first 1,024 bytes; "" when it says none.
- * Inside html. */
+/* The charset an HTML page says in <meta>, or by its mark, within the first 16 KiB (programs put
+ * long comments in front); "" when it says none that is known. */
 slice html_charset(slice html);
 
 /* Plain text as HTML: escaped, paragraphs and line breaks kept, links made clickable. */

@@ -2,15 +2,20 @@
  * The tests' way to the parser without the rest of the program.
  *   message_view FILE...          each message becomes one line of JSON (none: standard input)
  *   message_view --field KIND     values on standard input, each ended by NUL, become JSON, a line
- *                                 each: mailbox (is it one?), received, type, authres
+ *                                 each: mailbox (is it one?), received, type, authres, html (the
+ *                                 tokens of a page; before it the open raw element and LF),
+ *                                 page-charset (what a page says of itself)
  */
 #include <stdio.h>
 
 #include "base/file.h"
 #include "message/address.h"
 #include "message/authres.h"
+#include "message/charset.h"
 #include "message/date.h"
+#include "message/html_token.h"
 #include "message/received.h"
+#include "message/text.h"
 #include "message/view_json.h"
 
 #include "base/banned.h"
@@ -68,15 +73,46 @@ static void show_authres(struct out *o, slice value)
     add(o, "id", r.id);
 }
 
+static void show_html(struct out *o, slice value)
+{
+    static const char *const kinds[] = {"text", "start", "end"};
+    struct html_tokens tokens = {0};
+    struct html_token t;
+    slice name, text;
+    slice_next(&value, '\n', &tokens.raw);
+    tokens.rest = value;
+    out_add(o, S("{\"tokens\": ["));
+    while (html_next(&tokens, &t)) {
+        out_printf(o, "%s[\"%s\", ", o->p[o->n - 1] == '[' ? "" : ", ", kinds[t.kind]);
+        text = t.references ? html_decode(o->arena, t.text, false) : t.text;
+        view_string(o, t.kind == HTML_TEXT ? text : slice_c(t.name));
+        while (html_attribute_next(&t.attributes, &name, &text)) {
+            out_add(o, S(", ["));
+            view_string(o, name);
+            out_add(o, S(", "));
+            view_string(o, html_decode(o->arena, text, true));
+            out_add(o, S("]"));
+        }
+        out_add(o, S("]"));
+    }
+    out_add(o, S("]"));
+}
+
+static void show_page_charset(struct out *o, slice value)
+{
+    const char *name = charset_canonical(html_charset(value));
+    out_byte(o, '{');
+    add(o, "charset", slice_c(name));
+}
+
 static int show_fields(const char *kind)
 {
     static const struct {
         const char *kind;
         void (*show)(struct out *o, slice value);
-    } kinds[] = {{"mailbox", show_mailbox},
-                 {"received", show_received},
-                 {"type", show_type},
-                 {"authres", show_authres}};
+    } kinds[] = {{"mailbox", show_mailbox}, {"received", show_received},
+                 {"type", show_type},       {"authres", show_authres},
+                 {"html", show_html},       {"page-charset", show_page_charset}};
     struct arena input = {0};
     slice all, value;
     if (file_read(&input, "/dev/stdin", INPUT_MAX, &all) != 0)
