@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "imap/announce.h"
+#include "store/change.h"
 #include "store/view_scan.h"
 #include "base/banned.h"
 

@@ -25,7 +25,6 @@
 #include "imap/parse.h"
 #include "imap/selected.h"
 #include "imap/server.h"
-#include "store/change.h"
 #include "store/folder.h"
 
 enum imap_states {
@@ -53,7 +52,8 @@ enum imap_taking {
     TAKE_REFUSED,  /* imap_no or imap_bad has been called; sent anyway, it is thrown away */
 };
 
-struct imap_compress; /* cmd_compress.c */
+struct imap_compress; /* compress.h */
+struct uid_range;     /* store/change.h */
 
 struct imap {
     struct session s;     /* first: a session is an imap */

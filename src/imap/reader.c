@@ -172,6 +172,8 @@ static void run(struct imap *p, slice text)
         imap_bad(p, "No arguments expected");
     else
         p->command->run(p, args);
+    if (p->line) /* it goes on with lines of their own */
+        imap_reader_done(p);
 }
 
 /* A whole line has come; without its end it is the end of text. */

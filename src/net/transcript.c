@@ -20,6 +20,7 @@ enum line_kind {
     LINE_ANY,     /* S:... */
     LINE_EXPIRE,
     LINE_NOTIFY,
+    LINE_ACT,
     LINE_TLS,
     LINE_EOF,
     LINE_CLOSED,
@@ -125,6 +126,11 @@ static bool parse_line(struct arena *a, slice in, struct line *line)
         if (!slice_eat(&in, S(" ")) && in.n)
             return false;
         line->bytes = unescape(a, in, crlf);
+        return true;
+    }
+    if (slice_eat(&in, S("DO "))) {
+        line->kind = LINE_ACT;
+        line->bytes = in;
         return true;
     }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -260,9 +266,11 @@ static void send_group(struct play *p, struct arena *a, const struct line *lines
     p->fed += n;
 }
 
-static bool play_line(struct play *p, const struct line *line)
+static bool play_line(struct play *p, const struct transcript *t, const struct line *line)
 {
     switch (line->kind) {
+    case LINE_ACT:
+        return (t->act && t->act(t->ctx, line->bytes)) || fail(p, "cannot do", line->bytes);
     case LINE_TLS:
         return p->h.handshakes >= ++p->tls || fail(p, "no hand-shake;", S(""));
     case LINE_NOTIFY:
@@ -286,7 +294,8 @@ static bool is_say(enum line_kind kind)
     return kind == LINE_SAY || kind == LINE_PATTERN || kind == LINE_ANY;
 }
 
-static bool play_lines(struct play *p, struct arena *a, const struct script *s)
+static bool play_lines(struct play *p, struct arena *a, const struct transcript *t,
+                       const struct script *s)
 {
     bool skip = false;
     for (size_t i = 0; i < s->count; i++) {
@@ -310,7 +319,7 @@ static bool play_lines(struct play *p, struct arena *a, const struct script *s)
             while (i + 1 < s->count && s->lines[i + 1].kind == LINE_SEND)
                 i++;
             send_group(p, a, s->lines + from, i - from + 1);
-        } else if (!play_line(p, line)) {
+        } else if (!play_line(p, t, line)) {
             return false;
         }
     }
@@ -325,7 +334,7 @@ static bool play(const struct transcript *t, const struct script *s, size_t cut,
     struct play p = {.cut = cut, .error = error};
     struct arena a = {0};
     harness_start(&p.h, t->make(t->ctx));
-    bool ok = play_lines(&p, &a, s);
+    bool ok = play_lines(&p, &a, t, s);
     harness_end(&p.h);
     if (t->done)
         t->done(t->ctx);

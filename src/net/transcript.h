@@ -18,6 +18,7 @@
  *   S:...         any lines up to the one that the next S line matches
  *   TLS           here a hand-shake happens (the unread input was dropped)
  *   NOTIFY        session_notify()
+ *   DO text       act(): something happens elsewhere
  *   TIMEOUT, SHUTDOWN, LIMIT   expire()
  *   EOF           the client closes its side
  *   CLOSED        the session has closed; nothing may follow but EOF
@@ -27,6 +28,7 @@
 struct transcript {
     struct session *(*make)(void *ctx); /* a fresh session on fresh state */
     void (*done)(void *ctx);            /* after each run, session ended; may be NULL */
+    bool (*act)(void *ctx, slice what); /* for DO; may be NULL; false: it could not be done */
     void *ctx;
     size_t cuts_max; /* most places to cut; 0: 2,000 (evenly spread when there are more) */
 };
