@@ -86,8 +86,6 @@ enum sasl_result sasl_name(struct sasl *x, slice name)
         name = S("-"); /* nobody's */
     x->name = lower_dup(&x->arena, name);
     struct db *db = store_read(x->login->store);
-    if (!db)
-        return sasl_decide(x, TEMPFAIL);
     x->account = directory_login(db, x->name);
     bool failed = sql_failed(db);
     store_read_end(x->login->store, db);
@@ -97,9 +95,8 @@ enum sasl_result sasl_name(struct sasl *x, slice name)
 int64_t sasl_account(const struct sasl *x, struct arena *a, slice *login)
 {
     struct db *db = store_read(x->login->store);
-    *login = db ? directory_address(db, a, x->account) : S("");
-    if (db)
-        store_read_end(x->login->store, db);
+    *login = directory_address(db, a, x->account);
+    store_read_end(x->login->store, db);
     if (login->n == 0)
         *login = arena_dup(a, x->name);
     return x->account;

@@ -9,8 +9,6 @@
 enum maildrop_opening maildrop_open(struct maildrop *d, struct store *store, int64_t account)
 {
     struct db *db = store_read(store);
-    if (!db)
-        return MAILDROP_TEMPFAIL;
     int64_t mailbox = mailbox_by_role(db, account, ROLE_INBOX);
     store_read_end(store, db);
     if (!mailbox)

@@ -441,11 +441,11 @@ static void check_queue(struct check *c)
 static int check_run(struct store *s, bool repair, struct buf *report)
 {
     struct check c = {.store = s, .report = report, .repair = repair, .db = store_read(s)};
-    if (!c.db) {
+    if (sql_exec(c.db, "BEGIN", "") < 0) {
         buf_add(report, S("store.db cannot be read\n"));
+        store_read_end(s, c.db);
         return 1;
     }
-    sql_exec(c.db, "BEGIN", "");
     check_structure(&c);
     check_mailboxes(&c);
     check_accounts(&c);

@@ -147,8 +147,7 @@ static bool compact_name(struct store *s, struct compact *c)
 static bool compact_move(struct store *s, struct compact *c)
 {
     struct db *db = store_read(s);
-    int64_t end =
-        db ? sql_number(db, 0, "SELECT bytes FROM segment WHERE id = ?", "i", c->from) : 0;
+    int64_t end = sql_number(db, 0, "SELECT bytes FROM segment WHERE id = ?", "i", c->from);
     store_read_end(s, db);
     c->in = segment_get(&s->segments, c->from);
     c->out = c->in < 0 ? -1 : store_tmpfile(s);

@@ -13,13 +13,19 @@ struct db_options {
     bool create;
     bool reader;        /* refuses to write */
     size_t cache_bytes; /* page cache, at most */
-    struct memo *memo;  /* what db_memo() answers; NULL: nothing */
 };
 
 /* NULL on failure, with what happened in error. */
 struct db *db_open(const struct db_options *o, struct buf *error);
 /* Safe on NULL. */
 void db_close(struct db *db);
+
+/* A reader's connection that is not there before its first statement: reader_take() of the lender
+ * brings it, db_return() gives it back. */
+struct store;
+struct memo;
+struct db *db_borrow(struct store *lender, struct memo *memo);
+void db_return(struct db *db);
 
 /* Runs several statements; false on failure (which sticks). */
 bool db_script(struct db *db, const char *script);

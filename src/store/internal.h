@@ -144,6 +144,9 @@ void recalls_undo(struct store *s, size_t from);
 void recalls_keep(struct store *s);
 
 /* store.c */
+/* A connection for reading, or NULL; waits for one when all are in use.  And back. */
+struct db *reader_take(struct store *s);
+void reader_give(struct store *s, struct db *db);
 void readers_close(struct store *s, int keep);
 
 /* keeper.c */

@@ -98,7 +98,7 @@ bool keeper_start(struct store *s, struct buf *error)
     pthread_cond_init(&k->wake, &attr);
     pthread_condattr_destroy(&attr);
     const char *path = arena_printf(&s->arena, "%s/store.db", s->options.dir).p;
-    k->db = db_open(&(struct db_options){path, false, false, LIMIT_READER_CACHE, NULL}, error);
+    k->db = db_open(&(struct db_options){path, false, false, LIMIT_READER_CACHE}, error);
     k->started = k->db && pthread_create(&k->thread, NULL, keeper_main, s) == 0;
     return k->started;
 }

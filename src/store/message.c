@@ -30,8 +30,6 @@ static struct message message_row(struct sql *q, struct arena *a, int64_t accoun
 bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id, struct message *m)
 {
     struct db *db = store_read(s);
-    if (!db)
-        return false;
     struct sql *q = sql_query(db, MESSAGE_COLUMNS "m.id = ?", "ii", account, id);
     bool found = sql_row(q);
     if (found)
@@ -49,8 +47,6 @@ void message_open_list(struct store *s, struct arena *a, int64_t account, const 
     memcpy(x, ids, n * sizeof(*ids));
     memset(out, 0, n * sizeof(*out));
     struct db *db = store_read(s);
-    if (!db)
-        return;
     struct sql *q =
         sql_query(db, MESSAGE_COLUMNS "m.id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                   "iiiiiiiiiiiiiiiii", account, x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7],

@@ -92,7 +92,7 @@ static void damage(const char *script)
     struct buf error = {.max = 1024};
     char path[96];
     snprintf(path, sizeof(path), "%s/store.db", fixture_path);
-    struct db *db = db_open(&(struct db_options){path, false, false, 1 << 20, NULL}, &error);
+    struct db *db = db_open(&(struct db_options){path, false, false, 1 << 20}, &error);
     assert_non_null(db);
     if (!db_script(db, script))
         fail_msg("%s: %s", script, db_error(db));
@@ -175,7 +175,7 @@ static void test_migrations(void **state)
     char path[96], copy[120];
     snprintf(path, sizeof(path), "%s/m.db", fixture_path);
     snprintf(copy, sizeof(copy), "%s.before-2", path);
-    struct db *db = db_open(&(struct db_options){path, true, false, 1 << 20, NULL}, &error);
+    struct db *db = db_open(&(struct db_options){path, true, false, 1 << 20}, &error);
     assert_true(schema_migrate(db, path, rows, 1, &error));
     assert_int_not_equal(access(copy, F_OK), 0);
     assert_true(schema_migrate(db, path, rows, 2, &error));

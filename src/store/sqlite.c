@@ -7,6 +7,7 @@
  *       after SQLite rolled the transaction back by itself.
  *   E3  A refused constraint is no error: it undoes its statement and nothing else.
  *   E4  A failed sync aborts the process, on any connection.
+ *   E5  A reader borrows a connection at its first statement, not before.
  * A query is free -> running (sql_query) -> free (last row, error or sql_end).
  */
 #include "store/engine.h"
@@ -20,7 +21,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "store/memo.h"
+#include "store/internal.h"
 #include "store/vfs.h"
 #include "base/banned.h"
 
@@ -41,7 +42,9 @@ struct db {
     int running; /* queries not yet ended */
     int code;    /* sticky error, 0: none */
     int wal_pages;
-    struct sql none; /* what a failed sql_query returns */
+    struct sql none;      /* what a failed sql_query returns */
+    struct store *lender; /* a reader: asks here, at the first statement, for … */
+    struct db *lent;      /* … this one, which then runs all */
     struct memo *memo;
     const char *const *watch_tables;
     bool writes_watched; /* the statement just prepared */
@@ -71,6 +74,33 @@ static void db_fail(struct db *db, const char *text)
     snprintf(db->error, sizeof(db->error), "%s (code %d) in: %.80s", sqlite3_errmsg(db->handle),
              db->code, text);
     log_event(LEVEL_WARNING, "store.sql", "error=%s", log_quote(slice_c(db->error)));
+}
+
+/* The connection that runs the statements of db; NULL when none could be had. */
+static struct db *connection_of(struct db *db)
+{
+    if (!db->lender)
+        return db;
+    if (!db->lent && !db->code) {
+        db->lent = reader_take(db->lender);
+        if (!db->lent)
+            db->code = SQLITE_CANTOPEN;
+    }
+    return db->lent;
+}
+
+struct db *db_borrow(struct store *lender, struct memo *memo)
+{
+    struct db *db = mem_alloc(sizeof(*db));
+    *db = (struct db){.lender = lender, .memo = memo};
+    return db;
+}
+
+void db_return(struct db *db)
+{
+    if (db->lent)
+        reader_give(db->lender, db->lent);
+    mem_free(db);
 }
 
 static struct sql **slot_of(struct db *db, const char *text)
@@ -157,7 +187,8 @@ static void sql_bind(struct sql *q, const char *types, va_list args, bool keep)
 
 int sql_exec(struct db *db, const char *text, const char *types, ...)
 {
-    struct sql *q = db->code ? NULL : sql_get(db, text);
+    db = connection_of(db);
+    struct sql *q = !db || db->code ? NULL : sql_get(db, text);
     if (!q)
         return -2;
     va_list args;
@@ -181,12 +212,13 @@ int sql_exec(struct db *db, const char *text, const char *types, ...)
 
 static struct sql *query_start(struct db *db, const char *text, const char *types, va_list args)
 {
-    struct sql *q = db->code ? NULL : sql_get(db, text);
+    struct db *c = connection_of(db);
+    struct sql *q = !c || c->code ? NULL : sql_get(c, text);
     if (!q)
         return &db->none;
     sql_bind(q, types, args, false);
     q->running = true;
-    db->running++;
+    c->running++;
     return q;
 }
 
@@ -268,12 +300,12 @@ bool sql_slice(struct db *db, struct arena *a, slice *out, const char *text, con
 
 bool sql_failed(const struct db *db)
 {
-    return db->code != 0;
+    return (db->lent ? db->lent : db)->code != 0;
 }
 
 const char *db_error(const struct db *db)
 {
-    return db->error;
+    return (db->lent ? db->lent : db)->error;
 }
 
 /* ---- connections ---- */
@@ -308,7 +340,7 @@ struct db *db_open(const struct db_options *o, struct buf *error)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, engine_configure);
     struct db *db = mem_alloc(sizeof(*db));
-    *db = (struct db){.memo = o->memo};
+    *db = (struct db){0};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (o->create ? SQLITE_OPEN_CREATE : 0);
     int code = sqlite3_open_v2(o->path, &db->handle, flags, store_vfs());
     if (db->handle)
@@ -365,6 +397,7 @@ void db_tidy(struct db *db)
 
 void db_rollback(struct db *db)
 {
+    db = db->lent ? db->lent : db;
     db_tidy(db);
     if (!sqlite3_get_autocommit(db->handle))
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);

@@ -46,7 +46,7 @@ static struct db *reader_open(struct store *s)
     struct buf error = {.max = 1024};
     const char *path = arena_printf(&a, "%s/store.db", s->options.dir).p;
     size_t cache = s->options.cache_bytes ? s->options.cache_bytes : LIMIT_READER_CACHE;
-    struct db *db = db_open(&(struct db_options){path, false, true, cache, s->memo}, &error);
+    struct db *db = db_open(&(struct db_options){path, false, true, cache}, &error);
     if (!db)
         log_event(LEVEL_ERROR, "store.read", "error=%s", log_quote(buf_slice(&error)));
     buf_end(&error);
@@ -79,7 +79,7 @@ static void reader_gone(struct readers *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-struct db *store_read(struct store *s)
+struct db *reader_take(struct store *s)
 {
     struct readers *r = &s->readers;
     pthread_mutex_lock(&r->lock);
@@ -95,11 +95,9 @@ struct db *store_read(struct store *s)
     return db;
 }
 
-void store_read_end(struct store *s, struct db *db)
+void reader_give(struct store *s, struct db *db)
 {
     struct readers *r = &s->readers;
-    if (!db)
-        return;
     db_tidy(db);
     pthread_mutex_lock(&r->lock);
     bool keep = r->count < LIMIT_READERS;
@@ -112,6 +110,17 @@ void store_read_end(struct store *s, struct db *db)
         return;
     db_close(db);
     reader_gone(r);
+}
+
+struct db *store_read(struct store *s)
+{
+    return db_borrow(s, s->memo);
+}
+
+void store_read_end(struct store *s, struct db *db)
+{
+    (void)s;
+    db_return(db);
 }
 
 void readers_close(struct store *s, int keep)

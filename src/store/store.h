@@ -77,7 +77,8 @@ struct store_call {
  */
 enum outcome store_write(struct store *s, const struct store_call *call);
 
-/* A reader's connection, for one output step at most; never across a wait. */
+/* For reading, for one output step at most; never across a wait.  Never NULL: when there is no
+ * connection to be had, queries give no row and sql_failed() is true. */
 struct db *store_read(struct store *s);
 void store_read_end(struct store *s, struct db *db);
 

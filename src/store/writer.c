@@ -323,7 +323,7 @@ bool writer_open(struct store *s, struct buf *error)
     pthread_cond_init(&w->wake, NULL);
     const char *path = arena_printf(&s->arena, "%s/store.db", s->options.dir).p;
     size_t cache = s->options.cache_bytes ? s->options.cache_bytes : LIMIT_WRITER_CACHE;
-    w->db = db_open(&(struct db_options){path, s->options.create, false, cache, NULL}, error);
+    w->db = db_open(&(struct db_options){path, s->options.create, false, cache}, error);
     w->tx = (struct store_tx){.db = w->db, .arena = &w->arena, .store = s};
     if (w->db)
         db_on_change(w->db, directory_tables, working_directory_changed, &w->working);
