@@ -46,6 +46,7 @@
 #define LIMIT_IMAP_TAG           64
 #define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
 #define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
+#define LIMIT_IMAP_PATTERNS      100          /* of one LIST */
 #define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
 #define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
@@ -60,6 +61,7 @@
 #define LIMIT_IMAP_IDLE_TEXT      512         /* of the command's buffer, kept between commands */
 #define LIMIT_IMAP_QUOTED         1000        /* a longer string travels as a literal */
 #define LIMIT_IMAP_FLAGS          64          /* keywords in one list */
+#define LIMIT_IMAP_PATTERNS      100          /* of one LIST */
 #define LIMIT_IMAP_SET            50000       /* ranges in one set as written */
 #define LIMIT_IMAP_FETCH          500         /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS         200         /* names in one HEADER.FIELDS */

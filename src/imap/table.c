@@ -32,7 +32,21 @@ const struct imap_command imap_table[] = {
     {NAME("CHECK"), .states = IMAP_SELECTED, .no_args = true, .run = imap_cmd_noop, .announces = ANNOUNCE_ALL},
     {NAME("CLOSE"), .states = IMAP_SELECTED, .no_args = true, .run = imap_cmd_close},
     {NAME("UNSELECT"), .states = IMAP_SELECTED, .no_args = true, .run = imap_cmd_unselect, .capability = "UNSELECT"},
-    /* Mailboxes */
+    /* Mailboxes: RFC 3501, 3348, 5258, 5819, 6154, 8438, 9208 */
+    {NAME("CREATE"), .states = IMAP_LOGGED_IN, .run = imap_cmd_create, .announces = ANNOUNCE_ALL, .capability = "CREATE-SPECIAL-USE"},
+    {NAME("DELETE"), .states = IMAP_LOGGED_IN, .run = imap_cmd_delete, .announces = ANNOUNCE_ALL},
+    {NAME("RENAME"), .states = IMAP_LOGGED_IN, .run = imap_cmd_rename, .announces = ANNOUNCE_ALL},
+    {NAME("SUBSCRIBE"), .states = IMAP_LOGGED_IN, .run = imap_cmd_subscribe, .announces = ANNOUNCE_ALL},
+    {NAME("UNSUBSCRIBE"), .states = IMAP_LOGGED_IN, .run = imap_cmd_unsubscribe, .announces = ANNOUNCE_ALL},
+    {NAME("LIST"), .states = IMAP_LOGGED_IN, .run = imap_cmd_list, .announces = ANNOUNCE_ALL, .capability = "LIST-EXTENDED"},
+    {.capability = "LIST-STATUS"},
+    {.capability = "CHILDREN"},
+    {.capability = "SPECIAL-USE"},
+    {NAME("LSUB"), .states = IMAP_LOGGED_IN, .run = imap_cmd_lsub, .announces = ANNOUNCE_ALL},
+    {NAME("STATUS"), .states = IMAP_LOGGED_IN, .run = imap_cmd_status, .announces = ANNOUNCE_ALL, .capability = "STATUS=SIZE"},
+    {NAME("GETQUOTA"), .states = IMAP_LOGGED_IN, .run = imap_cmd_getquota, .announces = ANNOUNCE_ALL, .capability = "QUOTA"},
+    {NAME("GETQUOTAROOT"), .states = IMAP_LOGGED_IN, .run = imap_cmd_getquotaroot, .announces = ANNOUNCE_ALL, .capability = "QUOTA=RES-STORAGE"},
+    {NAME("SETQUOTA"), .states = IMAP_LOGGED_IN, .run = imap_cmd_setquota, .announces = ANNOUNCE_ALL, .capability = "QUOTA=RES-MESSAGE"},
     /* Messages */
 };
 const size_t imap_table_rows = sizeof(imap_table) / sizeof(imap_table[0]);

@@ -32,10 +32,11 @@ static enum outcome finish(const struct store_tx *tx)
 
 /* ---- names (N1) ---- */
 
-/* Unicode NFC; false when it is not UTF-8 or grows beyond all bounds. */
-static bool name_normalise(struct arena *a, slice name, slice *out)
+bool folder_normalise(struct arena *a, slice name, slice *out)
 {
     *out = name;
+    if (name.n > 2 * LIMIT_MAILBOX_NAME || !slice_is_utf8(name))
+        return false;
     if (slice_is_ascii(name))
         return true;
     utf8proc_ssize_t room = (utf8proc_ssize_t)name.n * 4 + 16;
@@ -95,8 +96,7 @@ bool folder_name(struct arena *a, slice name, slice *out)
 {
     if (name.n > 1 && name.p[name.n - 1] == '/')
         name.n--;
-    if (name.n > LIMIT_MAILBOX_NAME || !slice_is_utf8(name) || !name_normalise(a, name, out) ||
-        !name_is_good(*out))
+    if (name.n > LIMIT_MAILBOX_NAME || !folder_normalise(a, name, out) || !name_is_good(*out))
         return false;
     if (slice_eq_icase(first_level(*out), S("INBOX"))) { /* RFC 9051 5.1: in any case */
         *out = arena_dup(a, *out);
@@ -437,14 +437,14 @@ static void listing_add(struct listing *l, const struct folder *f)
     l->items[l->count++] = *f;
 }
 
-/* The mailbox's row, and one for each level above it. */
-static void listing_add_mailbox(struct listing *l, const struct folder *f)
+/* The row, and one for each level above it. */
+static void listing_add_levels(struct listing *l, const struct folder *f)
 {
     listing_add(l, f);
     for (size_t i = 1; i < f->name.n; i++)
         if (f->name.p[i] == '/')
-            listing_add(l,
-                        &(struct folder){.name = slice_sub(f->name, 0, i), .has_children = true});
+            listing_add(l, &(struct folder){.name = slice_sub(f->name, 0, i),
+                                            .has_children = f->mailbox != 0});
 }
 
 /* Sorts, and makes one row of those of one name. */
@@ -478,12 +478,12 @@ bool folder_list(struct store *s, struct arena *a, int64_t account, struct folde
     struct sql *q = sql_query(db, FOLDER_COLUMNS, "i", account);
     while (sql_row(q)) {
         struct folder f = folder_row(q, a);
-        listing_add_mailbox(&l, &f);
+        listing_add_levels(&l, &f);
     }
     q = sql_query(db, "SELECT name FROM subscription WHERE account = ?", "i", account);
     while (sql_row(q))
-        listing_add(&l,
-                    &(struct folder){.name = arena_dup(a, sql_bytes(q, 0)), .subscribed = true});
+        listing_add_levels(
+            &l, &(struct folder){.name = arena_dup(a, sql_bytes(q, 0)), .subscribed = true});
     bool good = !sql_failed(db);
     store_read_end(s, db);
     listing_merge(&l);

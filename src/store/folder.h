@@ -10,7 +10,7 @@
 #include "store/view.h"
 
 struct folder {
-    int64_t mailbox; /* 0: no mailbox: only a level above one, or a name somebody subscribed to */
+    int64_t mailbox; /* 0: no mailbox, only a level above others or a name subscribed to */
     slice name;
     enum mailbox_role role;
     bool subscribed;
@@ -34,6 +34,9 @@ bool folder_find(struct store *s, struct arena *a, int64_t account, slice name, 
  * empty level, a control character, not UTF-8, too long, too deep.
  */
 bool folder_name(struct arena *a, slice name, slice *out);
+
+/* Unicode NFC alone, as names have it: for patterns.  False: not UTF-8, or beyond any name. */
+bool folder_normalise(struct arena *a, slice text, slice *out);
 
 /*
  * Each is one durable transaction.  PERMFAIL: *why says which rule refused.
