@@ -31,8 +31,8 @@ def row(name, value, unit, goal=None, lower=False, note=""):
     number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     text = f"{name:<52} {number:>10} {unit:<9}"
     if goal:
-        ratio = (goal / value if lower else value / goal) if value else 0
-        text += f" goal {'<=' if lower else '>='} {goal:>9,g}  {ratio * 100:5.0f} %"
+        ratio = 9.99 if lower and value <= 0 else (goal / value if lower else value / goal) if value else 0
+        text += f" goal {'<=' if lower else '>='} {goal:>9,g}  {ratio * 100:5.0f} %" + ("  < 60 %!" if ratio < 0.6 else "")
     print(text + (f"  {note}" if note else ""), flush=True)
 
 
@@ -65,9 +65,9 @@ class Server(Post):
         return cpu, written
 
 
-def load(build, mode, **options):
+def load(build, mode, program="load", **options):
     """Runs the load generator; its rows as {name: number}."""
-    words = [os.path.join(build, "bench", "load"), mode]
+    words = [os.path.join(build, "bench", program), mode]
     for key, value in options.items():
         words += ["--" + key.replace("_", "-")] + ([] if value is True else [str(value)])
     done = subprocess.run(words, capture_output=True, text=True, timeout=600)
@@ -286,8 +286,13 @@ def bench_slow(build):
             note=f"{median_of(runs, 'rate'):,.0f} per s")
 
 
-PARTS = {"disk": bench_disk, "smtp": bench_smtp, "relay": bench_relay, "pop3": bench_pop3, "idle": bench_idle,
-         "start": bench_start, "slow": bench_slow}
+def bench_imap(build):
+    import imap
+    imap.bench(build, row, load, Server, fsync_rate)
+
+
+PARTS = {"disk": bench_disk, "smtp": bench_smtp, "relay": bench_relay, "pop3": bench_pop3, "imap": bench_imap,
+         "idle": bench_idle, "start": bench_start, "slow": bench_slow}
 
 
 def main():
