@@ -31,7 +31,7 @@ struct imap_client *imap_client_open(const struct agent_account *account, slice 
     *c = (struct imap_client){0};
     if (imap_log_in(&c->wire, account, password, error))
         return c;
-    imap_wire_end(&c->wire);
+    wire_end(&c->wire);
     mem_free(c);
     return NULL;
 }
@@ -42,15 +42,15 @@ void imap_client_close(struct imap_client *c)
         return;
     if (!c->wire.broken && !c->wire.closed) {
         log_step(c->wire.who, "closure", "LOGOUT");
-        imap_ask(&c->wire, "LOGOUT");
+        wire_ask(&c->wire, "LOGOUT");
     }
-    imap_wire_end(&c->wire);
+    wire_end(&c->wire);
     mem_free(c);
 }
 
 bool imap_client_offers(const struct imap_client *c, slice capability)
 {
-    return imap_offers(&c->wire, capability);
+    return wire_offers(&c->wire, capability);
 }
 
 /* ---- What every command hears ---- */
@@ -88,24 +88,24 @@ static bool on_news(void *ctx, slice data)
 static enum imap_reply finish(struct imap_client *c)
 {
     struct job job = {.c = c};
-    return imap_finish(&c->wire, on_news, &job);
+    return wire_finish(&c->wire, on_news, &job);
 }
 
 static bool done(struct imap_client *c, enum imap_reply r, const char *what, struct buf *error)
 {
-    return r == IMAP_OK || imap_fail(&c->wire, r, what, error);
+    return r == IMAP_OK || wire_fail(&c->wire, r, what, error);
 }
 
 /* Without IMAP4rev1 there is no modified UTF-7. */
 static bool names_are_utf8(const struct imap_client *c)
 {
-    return !imap_offers(&c->wire, S("IMAP4rev1")) && imap_offers(&c->wire, S("IMAP4rev2"));
+    return !wire_offers(&c->wire, S("IMAP4rev1")) && wire_offers(&c->wire, S("IMAP4rev2"));
 }
 
 static void put_mailbox(struct imap_client *c, slice name)
 {
     struct arena a = {0};
-    imap_put_string(&c->wire, names_are_utf8(c) ? name : utf7_encode(&a, name));
+    wire_put_string(&c->wire, names_are_utf8(c) ? name : utf7_encode(&a, name));
     arena_end(&a);
 }
 
@@ -152,10 +152,10 @@ static enum imap_reply ask_counts(struct job *j)
     for (size_t i = 0; i < j->count && r != IMAP_LOST; i++) {
         if (!j->folders[i].selectable || j->folders[i].counted)
             continue;
-        imap_begin(&j->c->wire, "STATUS");
+        wire_begin(&j->c->wire, "STATUS");
         put_mailbox(j->c, j->folders[i].name);
-        imap_put(&j->c->wire, S(" (MESSAGES UNSEEN)"));
-        r = imap_finish(&j->c->wire, on_folder, j);
+        wire_put(&j->c->wire, S(" (MESSAGES UNSEEN)"));
+        r = wire_finish(&j->c->wire, on_folder, j);
     }
     return r == IMAP_LOST ? r : IMAP_OK; /* a mailbox one may not read has no counts */
 }
@@ -165,14 +165,14 @@ bool imap_client_folders(struct imap_client *c, struct arena *a, bool counts,
 {
     struct job j = {.c = c, .a = a, .utf8 = names_are_utf8(c)};
     const struct imap_wire *w = &c->wire;
-    bool extended = imap_offers(w, S("LIST-EXTENDED")) || imap_offers(w, S("IMAP4rev2"));
-    bool use = extended && (imap_offers(w, S("SPECIAL-USE")) || imap_offers(w, S("IMAP4rev2")));
+    bool extended = wire_offers(w, S("LIST-EXTENDED")) || wire_offers(w, S("IMAP4rev2"));
+    bool use = extended && (wire_offers(w, S("SPECIAL-USE")) || wire_offers(w, S("IMAP4rev2")));
     bool status =
-        counts && extended && (imap_offers(w, S("LIST-STATUS")) || imap_offers(w, S("IMAP4rev2")));
-    imap_begin(&c->wire, "LIST \"\" \"*\"%s%s%s%s", use || status ? " RETURN (" : "",
+        counts && extended && (wire_offers(w, S("LIST-STATUS")) || wire_offers(w, S("IMAP4rev2")));
+    wire_begin(&c->wire, "LIST \"\" \"*\"%s%s%s%s", use || status ? " RETURN (" : "",
                use ? "SPECIAL-USE" : "", status ? &" STATUS (MESSAGES UNSEEN)"[!use] : "",
                use || status ? ")" : "");
-    enum imap_reply r = imap_finish(&c->wire, on_folder, &j);
+    enum imap_reply r = wire_finish(&c->wire, on_folder, &j);
     if (r == IMAP_OK && counts)
         r = ask_counts(&j);
     if (j.count)
@@ -201,18 +201,18 @@ bool imap_client_role(struct imap_client *c, struct arena *a, slice role, slice 
 
 bool imap_client_create(struct imap_client *c, slice mailbox, slice role, struct buf *error)
 {
-    bool use = role.n && imap_offers(&c->wire, S("CREATE-SPECIAL-USE"));
-    imap_begin(&c->wire, "CREATE");
+    bool use = role.n && wire_offers(&c->wire, S("CREATE-SPECIAL-USE"));
+    wire_begin(&c->wire, "CREATE");
     put_mailbox(c, mailbox);
     if (use) {
-        imap_put(&c->wire, S(" (USE (\\"));
-        imap_put(&c->wire, role);
-        imap_put(&c->wire, S("))"));
+        wire_put(&c->wire, S(" (USE (\\"));
+        wire_put(&c->wire, role);
+        wire_put(&c->wire, S("))"));
     }
     enum imap_reply r = finish(c);
     if (r == IMAP_OK) {
         log_step(c->wire.who, "mailbox", "CREATE %.*s", P(mailbox));
-        imap_begin(&c->wire, "SUBSCRIBE");
+        wire_begin(&c->wire, "SUBSCRIBE");
         put_mailbox(c, mailbox);
         return done(c, finish(c), "to subscribe to the mailbox", error);
     }
@@ -225,7 +225,7 @@ bool imap_client_select(struct imap_client *c, slice mailbox, bool read_only, ui
     struct arena a = {0};
     const char *what =
         arena_printf(&a, "to open the mailbox %.*s", P(slice_sub(mailbox, 0, 200))).p;
-    imap_begin(&c->wire, read_only ? "EXAMINE" : "SELECT");
+    wire_begin(&c->wire, read_only ? "EXAMINE" : "SELECT");
     put_mailbox(c, mailbox);
     c->messages = 0;
     enum imap_reply r = finish(c);
@@ -263,19 +263,19 @@ bool imap_client_search(struct imap_client *c, struct arena *a, const struct ima
     struct job j = {.c = c, .a = a};
     struct imap_wire *w = &c->wire;
     bool charset = !slice_is_ascii(q->text) && !names_are_utf8(c);
-    imap_begin(w, "UID SEARCH%s", charset ? " CHARSET UTF-8" : "");
+    wire_begin(w, "UID SEARCH%s", charset ? " CHARSET UTF-8" : "");
     if (q->set.n) {
-        imap_put(w, S(" UID "));
-        imap_put(w, q->set);
+        wire_put(w, S(" UID "));
+        wire_put(w, q->set);
     }
-    imap_put(w, q->unseen ? S(" UNSEEN") : S(""));
-    imap_put(w, q->flagged ? S(" FLAGGED") : S(""));
+    wire_put(w, q->unseen ? S(" UNSEEN") : S(""));
+    wire_put(w, q->flagged ? S(" FLAGGED") : S(""));
     if (q->text.n) {
-        imap_put(w, S(" TEXT"));
-        imap_put_string(w, q->text);
+        wire_put(w, S(" TEXT"));
+        wire_put_string(w, q->text);
     }
-    imap_put(w, !q->set.n && !q->unseen && !q->flagged && !q->text.n ? S(" ALL") : S(""));
-    enum imap_reply r = imap_finish(w, on_found, &j);
+    wire_put(w, !q->set.n && !q->unseen && !q->flagged && !q->text.n ? S(" ALL") : S(""));
+    enum imap_reply r = wire_finish(w, on_found, &j);
     *uids = j.numbers;
     if (uids->count)
         qsort(uids->items, uids->count, sizeof(*uids->items), by_number);
@@ -297,15 +297,15 @@ static slice print_set(struct arena *a, const uint32_t *uids, size_t count, size
 
 /* Runs "UID verb SET rest" for all UIDs, SET_MAX at a time. */
 static enum imap_reply for_each_set(struct job *j, const uint32_t *uids, size_t count,
-                                    const char *verb, slice rest, imap_data_fn *on_data)
+                                    const char *verb, slice rest, wire_data_fn *on_data)
 {
     enum imap_reply r = IMAP_OK;
     for (size_t at = 0; at < count && r == IMAP_OK;) {
         struct arena a = {0};
         slice set = print_set(&a, uids, count, at, &at);
-        imap_begin(&j->c->wire, "UID %s %.*s", verb, P(set));
-        imap_put(&j->c->wire, rest);
-        r = imap_finish(&j->c->wire, on_data, j);
+        wire_begin(&j->c->wire, "UID %s %.*s", verb, P(set));
+        wire_put(&j->c->wire, rest);
+        r = wire_finish(&j->c->wire, on_data, j);
         arena_end(&a);
     }
     return r;
@@ -361,9 +361,9 @@ bool imap_client_last(struct imap_client *c, struct arena *a, size_t count,
     struct job j = {.c = c, .a = a};
     enum imap_reply r = IMAP_OK;
     if (c->messages && count) {
-        imap_begin(&c->wire, "FETCH %zu:*%s", c->messages > count ? c->messages - count + 1 : 1,
+        wire_begin(&c->wire, "FETCH %zu:*%s", c->messages > count ? c->messages - count + 1 : 1,
                    HEAD_ITEMS);
-        r = imap_finish(&c->wire, on_head, &j);
+        r = wire_finish(&c->wire, on_head, &j);
     }
     return take_heads(&j, r, heads, got, error);
 }
@@ -375,8 +375,8 @@ bool imap_client_text(struct imap_client *c, uint32_t uid, bool (*sink)(void *ct
     struct imap_wire *w = &c->wire;
     w->body = sink;
     w->body_ctx = ctx;
-    imap_begin(w, "UID FETCH %u (UID BODY.PEEK[])", uid);
-    enum imap_reply r = imap_finish(w, on_news, &j);
+    wire_begin(w, "UID FETCH %u (UID BODY.PEEK[])", uid);
+    enum imap_reply r = wire_finish(w, on_news, &j);
     w->body = NULL;
     log_step(w->who, "transfer", "FETCH BODY.PEEK[] of %u", uid);
     return done(c, r, "to give the message", error);
@@ -401,7 +401,7 @@ static enum imap_reply expunge(struct imap_client *c, const uint32_t *uids, size
     struct job j = {.c = c};
     enum imap_reply r =
         for_each_set(&j, uids, count, "STORE", S(" +FLAGS.SILENT (\\Deleted)"), on_news);
-    if (r == IMAP_OK && (imap_offers(&c->wire, S("UIDPLUS")) || names_are_utf8(c)))
+    if (r == IMAP_OK && (wire_offers(&c->wire, S("UIDPLUS")) || names_are_utf8(c)))
         r = for_each_set(&j, uids, count, "EXPUNGE", S(""), on_news);
     return r;
 }
@@ -422,7 +422,7 @@ static bool on_copied(void *ctx, slice data)
     slice arguments, validity, from, into;
     note_news(j->c, data);
     slice_eat_icase(&data, S("OK "));
-    if (imap_code(data, S("COPYUID"), &arguments) && slice_next(&arguments, ' ', &validity) &&
+    if (wire_code(data, S("COPYUID"), &arguments) && slice_next(&arguments, ' ', &validity) &&
         slice_next(&arguments, ' ', &from) && slice_next(&arguments, ' ', &into))
         j->into = arena_printf(j->a, "%.*s%s%.*s", P(j->into), j->into.n ? "," : "", P(into));
     return true;
@@ -432,13 +432,13 @@ bool imap_client_move(struct imap_client *c, struct arena *a, const uint32_t *ui
                       slice mailbox, slice *into, struct buf *error)
 {
     struct job j = {.c = c, .a = a};
-    bool move = imap_offers(&c->wire, S("MOVE")) || names_are_utf8(c);
+    bool move = wire_offers(&c->wire, S("MOVE")) || names_are_utf8(c);
     enum imap_reply r = IMAP_OK;
     for (size_t at = 0; at < count && r == IMAP_OK;) {
         slice set = print_set(a, uids, count, at, &at);
-        imap_begin(&c->wire, "UID %s %.*s", move ? "MOVE" : "COPY", P(set));
+        wire_begin(&c->wire, "UID %s %.*s", move ? "MOVE" : "COPY", P(set));
         put_mailbox(c, mailbox);
-        r = imap_finish(&c->wire, on_copied, &j);
+        r = wire_finish(&c->wire, on_copied, &j);
         if (r == IMAP_OK)
             on_copied(&j, c->wire.last);
     }
@@ -458,19 +458,19 @@ static enum imap_reply idle(struct imap_client *c, int64_t until_ms)
     struct imap_wire *w = &c->wire;
     struct job j = {.c = c};
     slice response;
-    imap_begin(w, "IDLE");
-    enum imap_reply r = imap_finish(w, on_news, &j);
+    wire_begin(w, "IDLE");
+    enum imap_reply r = wire_finish(w, on_news, &j);
     if (r != IMAP_MORE)
         return r == IMAP_OK ? IMAP_BAD : r;
     log_step(w->who, "mailbox", "IDLE: the server tells what is new");
     for (int64_t left; !c->arrived && (left = until_ms - clock_mono_ms()) > 0;) {
-        if (!imap_has_input(w) && !dial_wait(w->dial, left))
+        if (!wire_has_input(w) && !dial_wait(w->dial, left))
             continue;
-        if (!imap_read_response(w, &response) || !slice_eat(&response, S("* ")))
+        if (!wire_read(w, &response) || !slice_eat(&response, S("* ")))
             return IMAP_LOST;
         note_news(c, response);
     }
-    return imap_continue(w, S("DONE"), on_news, &j);
+    return wire_continue(w, S("DONE"), on_news, &j);
 }
 
 static enum imap_reply poll_once(struct imap_client *c, int64_t until_ms)
@@ -479,14 +479,14 @@ static enum imap_reply poll_once(struct imap_client *c, int64_t until_ms)
     if (pause > 0)
         nanosleep(&(struct timespec){.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000},
                   NULL);
-    imap_begin(&c->wire, "NOOP");
+    wire_begin(&c->wire, "NOOP");
     return finish(c);
 }
 
 bool imap_client_wait(struct imap_client *c, int64_t wait_ms, bool *arrived, uint32_t *messages,
                       struct buf *error)
 {
-    bool can_idle = imap_offers(&c->wire, S("IDLE")) || names_are_utf8(c);
+    bool can_idle = wire_offers(&c->wire, S("IDLE")) || names_are_utf8(c);
     int64_t end = clock_mono_ms() + wait_ms;
     enum imap_reply r = IMAP_OK;
     while (r == IMAP_OK && !c->arrived && clock_mono_ms() < end) {
@@ -509,11 +509,11 @@ bool imap_client_append(struct imap_client *c, slice mailbox, const char *flags,
     struct arena a = {0};
     struct imap_wire *w = &c->wire;
     uint64_t left = size;
-    imap_begin(w, "APPEND");
+    wire_begin(w, "APPEND");
     put_mailbox(c, mailbox);
-    imap_put(w, arena_printf(&a, " (%s) \"%.*s\"", flags,
+    wire_put(w, arena_printf(&a, " (%s) \"%.*s\"", flags,
                              P(date_print_imap(&a, date_ms, zone_minutes))));
-    bool sent = imap_put_literal(w, size);
+    bool sent = wire_put_literal(w, size);
     char *bytes = arena_alloc(&a, COPY_BYTES);
     while (sent && left) {
         ssize_t got = read(ctx, bytes, left < COPY_BYTES ? (size_t)left : COPY_BYTES);
@@ -523,7 +523,7 @@ bool imap_client_append(struct imap_client *c, slice mailbox, const char *flags,
             arena_end(&a);
             return false;
         }
-        imap_put(w, (slice){bytes, (size_t)got});
+        wire_put(w, (slice){bytes, (size_t)got});
         left -= (uint64_t)got;
     }
     enum imap_reply r = finish(c);

@@ -22,10 +22,10 @@ static bool say_host(struct imap_wire *w, struct buf *error, const char *text)
 
 static bool start_tls(struct imap_wire *w, struct buf *error)
 {
-    if (imap_has_input(w)) /* RFC 9051 6.2.1: it may come from a stranger */
+    if (wire_has_input(w)) /* RFC 9051 6.2.1: it may come from a stranger */
         return say_host(w, error, "sent more than it may before TLS; somebody stands between");
     if (!dial_start_tls(w->dial, w->account->verify))
-        return imap_fail(w, IMAP_LOST, "TLS", error);
+        return wire_fail(w, IMAP_LOST, "TLS", error);
     w->capabilities = S("");
     log_step(w->who, "TLS", "%s %s", dial_tls_version(w->dial), dial_tls_cipher(w->dial));
     return true;
@@ -35,8 +35,8 @@ static bool ask_capabilities(struct imap_wire *w, struct buf *error)
 {
     if (w->capabilities.n)
         return true;
-    enum imap_reply r = imap_ask(w, "CAPABILITY");
-    return r == IMAP_OK || imap_fail(w, r, "CAPABILITY", error);
+    enum imap_reply r = wire_ask(w, "CAPABILITY");
+    return r == IMAP_OK || wire_fail(w, r, "CAPABILITY", error);
 }
 
 /* "OK", or "PREAUTH" (*known: we are logged in already). */
@@ -44,15 +44,15 @@ static bool take_greeting(struct imap_wire *w, bool *known, struct buf *error)
 {
     slice line;
     *known = false;
-    if (!imap_read_response(w, &line) || !slice_eat(&line, S("* ")))
-        return imap_fail(w, IMAP_LOST, "", error);
+    if (!wire_read(w, &line) || !slice_eat(&line, S("* ")))
+        return wire_fail(w, IMAP_LOST, "", error);
     bool bye = imap_word(&line, S("BYE"));
     *known = !bye && imap_word(&line, S("PREAUTH"));
     if (!bye && !*known && !imap_word(&line, S("OK")))
-        return imap_fail(w, IMAP_LOST, "", error);
-    imap_note(w, slice_trim(line));
+        return wire_fail(w, IMAP_LOST, "", error);
+    wire_note(w, slice_trim(line));
     if (bye)
-        return imap_fail(w, IMAP_NO, "the connection", error);
+        return wire_fail(w, IMAP_NO, "the connection", error);
     slice text = w->last;
     ptrdiff_t code = slice_starts(text, S("[")) ? slice_find(text, ']') : -1;
     log_step(w->who, "handshake", "%.*s", P(slice_trim(slice_skip(text, (size_t)(code + 1)))));
@@ -65,11 +65,11 @@ static bool upgrade(struct imap_wire *w, bool known, struct buf *error)
         return say_host(w, error, "wants no login, so TLS cannot begin; use --tls implicit");
     if (!ask_capabilities(w, error))
         return false;
-    if (!imap_offers(w, S("STARTTLS")))
+    if (!wire_offers(w, S("STARTTLS")))
         return say_host(w, error,
                         "offers no TLS (STARTTLS); use port 993, or --tls none on loopback");
-    enum imap_reply r = imap_ask(w, "STARTTLS");
-    return r == IMAP_OK ? start_tls(w, error) : imap_fail(w, r, "STARTTLS", error);
+    enum imap_reply r = wire_ask(w, "STARTTLS");
+    return r == IMAP_OK ? start_tls(w, error) : wire_fail(w, r, "STARTTLS", error);
 }
 
 /* ---- Login ---- */
@@ -78,16 +78,16 @@ static bool upgrade(struct imap_wire *w, bool known, struct buf *error)
 static enum imap_reply authenticate(struct imap_wire *w, const char *name, slice first)
 {
     slice text = base64_text(&w->arena, first);
-    if (imap_offers(w, S("SASL-IR")) || imap_offers(w, S("IMAP4rev2")))
-        return imap_ask(w, "AUTHENTICATE %s %.*s", name, P(text));
-    enum imap_reply r = imap_ask(w, "AUTHENTICATE %s", name);
-    return r == IMAP_MORE ? imap_continue(w, text, NULL, NULL) : r;
+    if (wire_offers(w, S("SASL-IR")) || wire_offers(w, S("IMAP4rev2")))
+        return wire_ask(w, "AUTHENTICATE %s %.*s", name, P(text));
+    enum imap_reply r = wire_ask(w, "AUTHENTICATE %s", name);
+    return r == IMAP_MORE ? wire_continue(w, text, NULL, NULL) : r;
 }
 
 /* A message of the exchange and the answer, decoded into *challenge when it goes on. */
 static enum imap_reply exchange(struct imap_wire *w, slice message, slice *challenge)
 {
-    enum imap_reply r = imap_continue(w, base64_text(&w->arena, message), NULL, NULL);
+    enum imap_reply r = wire_continue(w, base64_text(&w->arena, message), NULL, NULL);
     if (r == IMAP_MORE && !base64_decode_strict(&w->arena, w->last, challenge))
         return IMAP_LOST;
     return r;
@@ -125,22 +125,22 @@ static enum imap_reply login_plain(struct imap_wire *w, slice password)
 
 static enum imap_reply login_login(struct imap_wire *w, slice password)
 {
-    imap_begin(w, "LOGIN");
-    imap_put_string(w, w->account->user);
-    imap_put_string(w, password);
-    return imap_finish(w, NULL, NULL);
+    wire_begin(w, "LOGIN");
+    wire_put_string(w, w->account->user);
+    wire_put_string(w, password);
+    return wire_finish(w, NULL, NULL);
 }
 
 static bool log_in(struct imap_wire *w, slice password, struct buf *error)
 {
-    bool scram = imap_offers(w, S("AUTH=SCRAM-SHA-256")), plain = imap_offers(w, S("AUTH=PLAIN"));
+    bool scram = wire_offers(w, S("AUTH=SCRAM-SHA-256")), plain = wire_offers(w, S("AUTH=PLAIN"));
     bool safe = dial_is_tls(w->dial) || strncmp(dial_remote(w->dial), "127.", 4) == 0;
     enum imap_reply r = IMAP_LOST;
     if (!scram && !safe) {
         buf_printf(error, "the password would travel in plain text; use --tls starttls");
         return false;
     }
-    if (!scram && !plain && imap_offers(w, S("LOGINDISABLED")))
+    if (!scram && !plain && wire_offers(w, S("LOGINDISABLED")))
         return say_host(w, error, "takes no password we can give; use --tls starttls");
     log_step(w->who, "authentication", "%s as %.*s",
              scram   ? "SCRAM-SHA-256"
@@ -155,7 +155,7 @@ static bool log_in(struct imap_wire *w, slice password, struct buf *error)
     if (r == IMAP_OK)
         return true;
     if (r != IMAP_NO && r != IMAP_BAD)
-        return imap_fail(w, IMAP_LOST, "", error);
+        return wire_fail(w, IMAP_LOST, "", error);
     buf_printf(error, "%.*s:%u refused the login of %.*s: %.*s; check --user and the password",
                P(w->account->dial.host), w->account->dial.port, P(w->account->user), P(w->last));
     return false;
@@ -169,10 +169,10 @@ static bool introduce(struct imap_wire *w, struct buf *error)
         w->capabilities = S("");
     if (!ask_capabilities(w, error))
         return false;
-    if (!imap_offers(w, S("ID")))
+    if (!wire_offers(w, S("ID")))
         return true;
-    enum imap_reply r = imap_ask(w, "ID (\"name\" \"yizhan\" \"version\" \"%s\")", YIZHAN_VERSION);
-    return r != IMAP_LOST || imap_fail(w, r, "ID", error);
+    enum imap_reply r = wire_ask(w, "ID (\"name\" \"yizhan\" \"version\" \"%s\")", YIZHAN_VERSION);
+    return r != IMAP_LOST || wire_fail(w, r, "ID", error);
 }
 
 bool imap_log_in(struct imap_wire *w, const struct agent_account *account, slice password,

@@ -11,7 +11,7 @@
 
 enum { READ_BYTES = 65536, LITERAL_MINUS = 4096, QUOTED_MAX = 1000 };
 
-void imap_wire_end(struct imap_wire *w)
+void wire_end(struct imap_wire *w)
 {
     if (w->dial)
         dial_end(w->dial);
@@ -21,7 +21,7 @@ void imap_wire_end(struct imap_wire *w)
     arena_end(&w->arena);
 }
 
-bool imap_offers(const struct imap_wire *w, slice capability)
+bool wire_offers(const struct imap_wire *w, slice capability)
 {
     slice list = w->capabilities, word;
     while (slice_next(&list, ' ', &word))
@@ -42,7 +42,7 @@ static bool fill(struct imap_wire *w)
     return got > 0;
 }
 
-bool imap_has_input(const struct imap_wire *w)
+bool wire_has_input(const struct imap_wire *w)
 {
     return buf_length(&w->in) > 0;
 }
@@ -115,15 +115,15 @@ static void note_capabilities(struct imap_wire *w, slice list)
     w->capabilities_stale = false;
 }
 
-void imap_note(struct imap_wire *w, slice text)
+void wire_note(struct imap_wire *w, slice text)
 {
     slice list;
-    if (imap_code(text, S("CAPABILITY"), &list))
+    if (wire_code(text, S("CAPABILITY"), &list))
         note_capabilities(w, list);
     w->last = keep(w->last_text, text);
 }
 
-bool imap_read_response(struct imap_wire *w, slice *response)
+bool wire_read(struct imap_wire *w, slice *response)
 {
     struct imap_literal literal;
     size_t line_at = 0;
@@ -150,7 +150,7 @@ bool imap_read_response(struct imap_wire *w, slice *response)
     }
 }
 
-bool imap_code(slice text, slice name, slice *arguments)
+bool wire_code(slice text, slice name, slice *arguments)
 {
     ptrdiff_t end = slice_find(text, ']');
     if (!slice_eat(&text, S("[")) || end < 1)
@@ -178,28 +178,28 @@ static enum imap_reply take_status(slice *in)
 }
 
 /* What every untagged response may say; the rest is for on_data. */
-static bool take_untagged(struct imap_wire *w, slice data, imap_data_fn *on_data, void *ctx)
+static bool take_untagged(struct imap_wire *w, slice data, wire_data_fn *on_data, void *ctx)
 {
     slice rest = data, list;
     if (imap_word(&rest, S("CAPABILITY"))) {
         slice_eat(&rest, S(" "));
         note_capabilities(w, rest);
     } else if (imap_word(&rest, S("BYE"))) {
-        imap_note(w, slice_trim(rest));
+        wire_note(w, slice_trim(rest));
         w->closed = true;
-    } else if (take_status(&rest) == IMAP_OK && imap_code(rest, S("CAPABILITY"), &list)) {
+    } else if (take_status(&rest) == IMAP_OK && wire_code(rest, S("CAPABILITY"), &list)) {
         note_capabilities(w, list);
     }
     return !on_data || on_data(ctx, data) || broken(w);
 }
 
 /* Reads to the tagged response of the last command, or to a "+". */
-static enum imap_reply await(struct imap_wire *w, imap_data_fn *on_data, void *ctx)
+static enum imap_reply await(struct imap_wire *w, wire_data_fn *on_data, void *ctx)
 {
     char tag_text[16];
     int tag_n = snprintf(tag_text, sizeof(tag_text), "a%u ", w->tag);
     slice response, tag = {tag_text, (size_t)tag_n};
-    while (imap_read_response(w, &response)) {
+    while (wire_read(w, &response)) {
         if (slice_eat(&response, S("* "))) {
             if (!take_untagged(w, response, on_data, ctx))
                 return IMAP_LOST;
@@ -207,14 +207,14 @@ static enum imap_reply await(struct imap_wire *w, imap_data_fn *on_data, void *c
         }
         if (slice_eat(&response, S("+"))) {
             slice_eat(&response, S(" "));
-            imap_note(w, response);
+            wire_note(w, response);
             return IMAP_MORE;
         }
         enum imap_reply r = IMAP_LOST;
         if (slice_eat(&response, tag))
             r = take_status(&response);
         if (r != IMAP_LOST)
-            imap_note(w, response);
+            wire_note(w, response);
         else
             w->broken = true;
         return r;
@@ -224,7 +224,7 @@ static enum imap_reply await(struct imap_wire *w, imap_data_fn *on_data, void *c
 
 /* ---- Writing ---- */
 
-void imap_begin(struct imap_wire *w, const char *format, ...)
+void wire_begin(struct imap_wire *w, const char *format, ...)
 {
     struct arena a = {0};
     va_list args;
@@ -233,24 +233,24 @@ void imap_begin(struct imap_wire *w, const char *format, ...)
     va_end(args);
     w->refused = false;
     w->tag++;
-    imap_put(w, arena_printf(&a, "a%u ", w->tag));
-    imap_put(w, text);
+    wire_put(w, arena_printf(&a, "a%u ", w->tag));
+    wire_put(w, text);
     arena_end(&a);
 }
 
-void imap_put(struct imap_wire *w, slice text)
+void wire_put(struct imap_wire *w, slice text)
 {
     if (!w->refused)
         dial_write(w->dial, text); /* a failure shows when the answer is read */
 }
 
-bool imap_put_literal(struct imap_wire *w, uint64_t size)
+bool wire_put_literal(struct imap_wire *w, uint64_t size)
 {
     struct arena a = {0};
-    bool now = imap_offers(w, S("LITERAL+")) ||
+    bool now = wire_offers(w, S("LITERAL+")) ||
                (size <= LITERAL_MINUS &&
-                (imap_offers(w, S("LITERAL-")) || imap_offers(w, S("IMAP4rev2"))));
-    imap_put(w, arena_printf(&a, " {%llu%s}\r\n", (unsigned long long)size, now ? "+" : ""));
+                (wire_offers(w, S("LITERAL-")) || wire_offers(w, S("IMAP4rev2"))));
+    wire_put(w, arena_printf(&a, " {%llu%s}\r\n", (unsigned long long)size, now ? "+" : ""));
     arena_end(&a);
     if (now || w->refused)
         return !w->refused;
@@ -267,30 +267,30 @@ static bool can_quote(slice s)
     return s.n <= QUOTED_MAX;
 }
 
-void imap_put_string(struct imap_wire *w, slice s)
+void wire_put_string(struct imap_wire *w, slice s)
 {
     if (!can_quote(s)) {
-        if (imap_put_literal(w, s.n))
-            imap_put(w, s);
+        if (wire_put_literal(w, s.n))
+            wire_put(w, s);
         return;
     }
-    imap_put(w, S(" \""));
+    wire_put(w, S(" \""));
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '"' || s.p[i] == '\\')
-            imap_put(w, S("\\"));
-        imap_put(w, (slice){s.p + i, 1});
+            wire_put(w, S("\\"));
+        wire_put(w, (slice){s.p + i, 1});
     }
-    imap_put(w, S("\""));
+    wire_put(w, S("\""));
 }
 
-enum imap_reply imap_finish(struct imap_wire *w, imap_data_fn *on_data, void *ctx)
+enum imap_reply wire_finish(struct imap_wire *w, wire_data_fn *on_data, void *ctx)
 {
     if (w->refused)
         return w->refusal;
-    return imap_continue(w, S(""), on_data, ctx);
+    return wire_continue(w, S(""), on_data, ctx);
 }
 
-enum imap_reply imap_continue(struct imap_wire *w, slice line, imap_data_fn *on_data, void *ctx)
+enum imap_reply wire_continue(struct imap_wire *w, slice line, wire_data_fn *on_data, void *ctx)
 {
     w->last = S("");
     if (!dial_write(w->dial, line) || !dial_write(w->dial, S("\r\n")))
@@ -298,19 +298,19 @@ enum imap_reply imap_continue(struct imap_wire *w, slice line, imap_data_fn *on_
     return await(w, on_data, ctx);
 }
 
-enum imap_reply imap_ask(struct imap_wire *w, const char *format, ...)
+enum imap_reply wire_ask(struct imap_wire *w, const char *format, ...)
 {
     struct arena a = {0};
     va_list args;
     va_start(args, format);
     slice text = arena_vprintf(&a, format, args);
     va_end(args);
-    imap_begin(w, "%.*s", P(text));
+    wire_begin(w, "%.*s", P(text));
     arena_end(&a);
-    return imap_finish(w, NULL, NULL);
+    return wire_finish(w, NULL, NULL);
 }
 
-bool imap_fail(struct imap_wire *w, enum imap_reply r, const char *what, struct buf *error)
+bool wire_fail(struct imap_wire *w, enum imap_reply r, const char *what, struct buf *error)
 {
     slice host = w->account->dial.host;
     unsigned port = w->account->dial.port;

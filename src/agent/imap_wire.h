@@ -2,9 +2,9 @@
  * The wire under the IMAP client (RFC 9051, RFC 3501): tags, strings and literals out; whole
  * responses in.  One straight blocking conversation over net/dial.h, bounded memory.
  *
- *   imap_begin(w, "UID SEARCH CHARSET UTF-8 TEXT");      a1 UID SEARCH CHARSET UTF-8 TEXT
- *   imap_put_string(w, S("驿站"));                          {6+}␍␊驿站
- *   imap_finish(w, on_data, ctx)                         ␍␊  … * SEARCH 4 7 … a1 OK done
+ *   wire_begin(w, "UID SEARCH CHARSET UTF-8 TEXT");      a1 UID SEARCH CHARSET UTF-8 TEXT
+ *   wire_put_string(w, S("驿站"));                          {6+}␍␊驿站
+ *   wire_finish(w, on_data, ctx)                         ␍␊  … * SEARCH 4 7 … a1 OK done
  */
 #ifndef AGENT_IMAP_WIRE_H
 #define AGENT_IMAP_WIRE_H
@@ -38,43 +38,43 @@ struct imap_wire {
 };
 
 /* Safe twice. */
-void imap_wire_end(struct imap_wire *w);
+void wire_end(struct imap_wire *w);
 
 /* Whether the server said that it can do this: "IDLE". */
-bool imap_offers(const struct imap_wire *w, slice capability);
+bool wire_offers(const struct imap_wire *w, slice capability);
 
 /* An untagged response without "* "; valid during the call.  False: junk, ends the conversation. */
-typedef bool imap_data_fn(void *ctx, slice data);
+typedef bool wire_data_fn(void *ctx, slice data);
 
 /* Queues "TAG TEXT"; more may follow. */
-void imap_begin(struct imap_wire *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void imap_put(struct imap_wire *w, slice text);
+void wire_begin(struct imap_wire *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void wire_put(struct imap_wire *w, slice text);
 /* SP and a quoted string or, where it must be, a literal. */
-void imap_put_string(struct imap_wire *w, slice s);
+void wire_put_string(struct imap_wire *w, slice s);
 /*
- * SP and the announcement of a literal of size bytes, which the caller then writes with imap_put;
- * false when the server refused it before (imap_finish says how).
+ * SP and the announcement of a literal of size bytes, which the caller then writes with wire_put;
+ * false when the server refused it before (wire_finish says how).
  */
-bool imap_put_literal(struct imap_wire *w, uint64_t size);
+bool wire_put_literal(struct imap_wire *w, uint64_t size);
 /* Ends the command and reads to its tagged response, or to "+" where the server asks for more. */
-enum imap_reply imap_finish(struct imap_wire *w, imap_data_fn *on_data, void *ctx);
+enum imap_reply wire_finish(struct imap_wire *w, wire_data_fn *on_data, void *ctx);
 /* One more line of a login exchange, or "DONE" of IDLE. */
-enum imap_reply imap_continue(struct imap_wire *w, slice line, imap_data_fn *on_data, void *ctx);
+enum imap_reply wire_continue(struct imap_wire *w, slice line, wire_data_fn *on_data, void *ctx);
 /* All of it, for commands without data. */
-enum imap_reply imap_ask(struct imap_wire *w, const char *format, ...)
+enum imap_reply wire_ask(struct imap_wire *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The next response, whatever it is: the greeting, news during IDLE.  False when none comes. */
-bool imap_read_response(struct imap_wire *w, slice *response);
+bool wire_read(struct imap_wire *w, slice *response);
 /* Something waits to be read. */
-bool imap_has_input(const struct imap_wire *w);
+bool wire_has_input(const struct imap_wire *w);
 
 /* Keeps the text of a status as w->last, and the capabilities that may stand in it. */
-void imap_note(struct imap_wire *w, slice text);
+void wire_note(struct imap_wire *w, slice text);
 /* "[COPYUID 7 1:3 4:6] done": the arguments behind that code, or false. */
-bool imap_code(slice text, slice name, slice *arguments);
+bool wire_code(slice text, slice name, slice *arguments);
 
 /* One line for people; always false. */
-bool imap_fail(struct imap_wire *w, enum imap_reply r, const char *what, struct buf *error);
+bool wire_fail(struct imap_wire *w, enum imap_reply r, const char *what, struct buf *error);
 
 #endif
