@@ -50,6 +50,7 @@
 #define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
 #define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
+#define LIMIT_IMAP_LABEL         (16 * 1024)  /* of one item: a HEADER.FIELDS with all its names */
 #define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
 #define LIMIT_IMAP_RESPONSE      (16 << 20)   /* our client takes: a response without message texts */
 #define LIMIT_IMAP_FOUND         (4 << 20)    /* our client takes: numbers of one search */

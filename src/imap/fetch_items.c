@@ -130,6 +130,8 @@ static bool eat_section(struct reader *r, slice *in, size_t row)
     item.label = item.partial ? arena_printf(r->arena, "%.*s%.*s<%llu> ", P(name), P(section),
                                              (unsigned long long)item.offset)
                               : arena_printf(r->arena, "%.*s%.*s ", P(name), P(section));
+    if (item.label.n > LIMIT_IMAP_LABEL)
+        return false;
     r->out->marks_seen |= sections[row].marks_seen;
     add(r, &item);
     return true;

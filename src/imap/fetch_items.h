@@ -43,7 +43,7 @@ struct fetch_items {
 
 /*
  * Reads all of "(FLAGS BODY[]) (CHANGEDSINCE 7)" or "FLAGS".  False: a syntax error, or more than
- * LIMIT_IMAP_FETCH items.
+ * LIMIT_IMAP_FETCH items, or a label over LIMIT_IMAP_LABEL.
  */
 bool fetch_items_parse(struct arena *a, slice in, struct fetch_items *out);
 /* Puts an item without arguments at the front, if it is not among them. */
