@@ -60,7 +60,13 @@ static bool read_range(struct fetch_message *f, struct section_range r, slice *o
 static bool load_head(struct fetch_message *f)
 {
     uint64_t n = f->message.size < HEAD ? f->message.size : HEAD;
-    return f->head.n == n || read_range(f, (struct section_range){0, n}, &f->head);
+    slice head;
+    if (f->head.n == n)
+        return true;
+    if (!read_range(f, (struct section_range){0, n}, &head))
+        return false;
+    f->head = head;
+    return true;
 }
 
 /* The tree of a message too large for the head: its bytes are here only while it is made. */
