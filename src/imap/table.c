@@ -48,5 +48,9 @@ const struct imap_command imap_table[] = {
     {NAME("GETQUOTAROOT"), .states = IMAP_LOGGED_IN, .run = imap_cmd_getquotaroot, .announces = ANNOUNCE_ALL, .capability = "QUOTA=RES-STORAGE"},
     {NAME("SETQUOTA"), .states = IMAP_LOGGED_IN, .run = imap_cmd_setquota, .announces = ANNOUNCE_ALL, .capability = "QUOTA=RES-MESSAGE"},
     /* Messages */
+    /* Mailboxes */
+    /* Messages: RFC 3501, 3516, 8970 */
+    {NAME("FETCH"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_fetch, .announces = ANNOUNCE_NO_EXPUNGE, .capability = "BINARY"},
+    {NAME("STORE"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_store, .announces = ANNOUNCE_NO_EXPUNGE, .capability = "PREVIEW"},
 };
 const size_t imap_table_rows = sizeof(imap_table) / sizeof(imap_table[0]);
