@@ -13,8 +13,8 @@ static bool use(struct imap *p, slice *in, enum mailbox_role *role)
     if (!slice_eat(in, S("(")) || !imap_word(in, S("USE")) || !imap_space(in) ||
         !slice_eat(in, S("(")))
         goto bad;
-    for (; in->n && in->p[0] == '\\'; count++) {
-        ++in->p, --in->n;
+    while (slice_eat(in, S("\\"))) {
+        count++;
         if (!imap_atom(in, &word))
             goto bad;
         *role = imap_role_of(word);

@@ -7,6 +7,7 @@
  *   # message TEXT       a message in INBOX; "|" stands for CRLF, \xNN for a byte
  *   # seen TEXT          the same with \Seen
  *   # mailbox NAME       a mailbox
+ *   # quota BYTES        what the mailboxes may hold
  *   # cuts N             cut at so many places (300)
  *
  * and what happens elsewhere meanwhile, in INBOX:
@@ -82,6 +83,27 @@ static bool head_has(slice text, slice word)
     return head_line(text, word, &rest, &at);
 }
 
+struct limit {
+    int64_t account;
+    uint64_t bytes;
+};
+
+static enum outcome limit_fn(struct store_tx *tx, void *arg)
+{
+    const struct limit *l = arg;
+    sql_exec(tx->db, "UPDATE account SET quota = ? WHERE id = ?", "ii", (int64_t)l->bytes,
+             l->account);
+    return DONE;
+}
+
+static void limit(slice bytes)
+{
+    struct limit l = {.account = post.account};
+    struct store_call call = {.fn = limit_fn, .arg = &l};
+    assert_true(slice_u64(bytes, INT64_MAX, &l.bytes));
+    assert_int_equal(store_write(post.post.store, &call), DONE);
+}
+
 static void fill(slice head)
 {
     static const struct {
@@ -96,6 +118,8 @@ static void fill(slice head)
     for (size_t i = 0; i < 2; i++)
         for (at = 0; head_line(head, kinds[i].word, &rest, &at);)
             imap_post_append(&post, MAILBOX_INBOX, kinds[i].flags, unescape(&a, rest));
+    for (at = 0; head_line(head, S("quota"), &rest, &at);)
+        limit(rest);
     for (at = 0; head_line(head, S("mailbox"), &why, &at);)
         assert_int_equal(
             folder_create(post.post.store, post.account, why, ROLE_NONE, &mailbox, &refusal), DONE);
