@@ -101,6 +101,7 @@
 #define LIMIT_HASH_QUEUE   256          /* jobs that wait for a thread */
 #define LIMIT_DNS_QUEUE    1024
 #define LIMIT_DNS_THREADS  64
+#define LIMIT_TLS_SESSIONS 1000 /* servers whose last session a client remembers */
 #define LIMIT_TLS_MEMORY   (32 * 1024) /* reckoned for the TLS of one connection */
 
 /* The DNS cache; what is kept is asked again after at most so many seconds. */

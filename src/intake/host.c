@@ -89,6 +89,12 @@ static bool all_full(struct db *db, const struct target *targets, size_t count)
     return count > 0;
 }
 
+/* Nobody lives here yet, not even a postmaster (RFC 5321 4.5.1): the sender shall try again. */
+static bool is_postmaster(slice address)
+{
+    return slice_eat_icase(&address, S("postmaster@"));
+}
+
 static enum outcome host_rcpt(void *ctx, struct arena *a, const struct envelope *e, slice rcpt,
                               struct smtp_answer *to)
 {
@@ -102,6 +108,8 @@ static enum outcome host_rcpt(void *ctx, struct arena *a, const struct envelope 
     store_read_end(x->store, db);
     if (failed)
         return answer(to, TEMPFAIL, 451, S("4.3.0"), S("The directory cannot be read now"));
+    if (kind == ROUTE_UNKNOWN && is_postmaster(rcpt))
+        return answer(to, TEMPFAIL, 451, S("4.2.1"), S("This server has no users yet"));
     if (kind == ROUTE_UNKNOWN)
         return answer(to, PERMFAIL, 550, S("5.1.1"), S("No such mailbox here"));
     if (kind == ROUTE_REMOTE && !e->submission)

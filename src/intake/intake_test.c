@@ -258,14 +258,47 @@ static void test_large(void **state)
     }
 }
 
+static enum outcome remove_people(struct store_tx *tx, void *arg)
+{
+    slice why;
+    (void)arg;
+    return directory_alias_remove(tx, S("all@north.test"), &why) == DONE &&
+                   directory_user_remove(tx, S("one@north.test"), &why) == DONE &&
+                   directory_user_remove(tx, S("two@north.test"), &why) == DONE
+               ? DONE
+               : TEMPFAIL;
+}
+
+static int rcpt(const char *address)
+{
+    struct smtp_host host = intake_host(&stage.x);
+    struct envelope e = {0};
+    struct smtp_answer answer;
+    host.rcpt(host.ctx, &stage.arena, &e, slice_c(address), &answer);
+    return answer.code;
+}
+
+/* RFC 5321 4.5.1: postmaster is never refused for good; before the first user he is asked again. */
+static void test_postmaster(void **state)
+{
+    (void)state;
+    assert_int_equal(rcpt("Postmaster@north.test"), 250);
+    assert_int_equal(rcpt("nobody@north.test"), 550);
+    struct store_call call = {.fn = remove_people};
+    assert_int_equal(store_write(stage.x.store, &call), DONE);
+    assert_int_equal(rcpt("Postmaster@north.test"), 451);
+    assert_int_equal(rcpt("one@north.test"), 550);
+}
+
 int main(void)
 {
 #define ROW(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(test_stamp),    ROW(test_submission_completes),
-        ROW(test_author),   ROW(test_loop),
-        ROW(test_headless), ROW(test_targets),
-        ROW(test_quota),    ROW(test_large),
+        ROW(test_stamp),      ROW(test_submission_completes),
+        ROW(test_author),     ROW(test_loop),
+        ROW(test_headless),   ROW(test_targets),
+        ROW(test_quota),      ROW(test_large),
+        ROW(test_postmaster),
     };
     return TEST_RUN(tests);
 }

@@ -11,6 +11,8 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
+#include "base/map.h"
 #include "base/rand.h"
 #include "base/banned.h"
 
@@ -160,7 +162,57 @@ static struct {
         SSL_CTX *ctx;
     } rows[CLIENT_CONTEXTS];
     size_t count;
+    struct map sessions; /* session_key() -> SSL_SESSION: the last one of each server */
 } clients = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* A server is known by its name, and by the roots that vouched for it; false when it has no name.
+ */
+static bool session_key(SSL *ssl, char out[320], slice *key)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    *key = (slice){
+        out, name ? (size_t)snprintf(out, 320, "%p %s", (void *)SSL_get_SSL_CTX(ssl), name) : 0};
+    return key->n > 0 && key->n < 320;
+}
+
+static void forget_sessions(void)
+{
+    slice key;
+    void *session;
+    for (size_t at = 0; map_next(&clients.sessions, &at, &key, &session);)
+        SSL_SESSION_free(session);
+    map_end(&clients.sessions);
+    clients.sessions = (struct map){0};
+}
+
+/* OpenSSL has a session that can be resumed; 1: we keep it. */
+static int session_made(SSL *ssl, SSL_SESSION *session)
+{
+    char text[320];
+    slice key;
+    if (!session_key(ssl, text, &key))
+        return 0;
+    pthread_mutex_lock(&clients.lock);
+    if (clients.sessions.count >= LIMIT_TLS_SESSIONS)
+        forget_sessions();
+    SSL_SESSION_free(map_set(&clients.sessions, key, session));
+    pthread_mutex_unlock(&clients.lock);
+    return 1;
+}
+
+/* Offers the last session with this server: a hand-shake without certificates. */
+static void session_resume(SSL *ssl)
+{
+    char text[320];
+    slice key;
+    if (!session_key(ssl, text, &key))
+        return;
+    pthread_mutex_lock(&clients.lock);
+    SSL_SESSION *session = map_get(&clients.sessions, key);
+    if (session && SSL_SESSION_is_resumable(session))
+        SSL_set_session(ssl, session);
+    pthread_mutex_unlock(&clients.lock);
+}
 
 static SSL_CTX *make_client(const char *roots, struct buf *error)
 {
@@ -171,6 +223,8 @@ static SSL_CTX *make_client(const char *roots, struct buf *error)
     }
     settle(ctx);
     SSL_CTX_set_cipher_list(ctx, CIPHERS_OLD);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, session_made);
     ERR_clear_error();
     int ok = !roots[0]                 ? 1
              : strcmp(roots, "/") == 0 ? SSL_CTX_set_default_verify_paths(ctx)
@@ -233,6 +287,7 @@ SSL *tls_client_ssl(const char *ca_file, slice host, bool verify, struct buf *er
     SSL_CTX_free(ctx);
     if (ssl && name_peer(ssl, name, verify)) {
         SSL_set_connect_state(ssl);
+        session_resume(ssl);
         return ssl;
     }
     buf_printf(error, "cannot check a certificate for \"%s\"", name);

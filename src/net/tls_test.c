@@ -129,8 +129,7 @@ static SSL *secure(int fd, SSL_SESSION *resume)
     struct buf error = {.max = 1000};
     SSL *ssl = tls_client_ssl(NULL, S("north.test"), false, &error);
     assert_non_null(ssl);
-    if (resume)
-        SSL_set_session(ssl, resume);
+    SSL_set_session(ssl, resume); /* NULL: not the one tls.c remembers */
     SSL_set_fd(ssl, fd);
     assert_int_equal(SSL_connect(ssl), 1);
     buf_end(&error);
@@ -217,6 +216,35 @@ static void test_bad_handshakes(void **state)
     toy_hear(fine, S("hello\r\n"));
     close(silent);
     close(fine);
+    toy_finish(&server);
+}
+
+/* A client remembers the last session with a server, by its name and by who vouches for it. */
+static void test_client_resumes(void **state)
+{
+    (void)state;
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    const struct {
+        const char *name;
+        bool reused;
+    } rows[] = {{"one.test", false}, {"one.test", true},   {"two.test", false},
+                {"one.test", true},  {"127.0.0.1", false}, {"127.0.0.1", false}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf error = {.max = 1000};
+        int fd = toy_connect(server.tls_port);
+        SSL *ssl = tls_client_ssl(NULL, slice_c(rows[i].name), false, &error);
+        assert_non_null(ssl);
+        SSL_set_fd(ssl, fd);
+        assert_int_equal(SSL_connect(ssl), 1);
+        hear_tls(ssl, "hello TLSv1.3\r\n");
+        if (SSL_session_reused(ssl) != rows[i].reused)
+            fail_msg("%zu: %s", i, rows[i].name);
+        SSL_shutdown(ssl);
+        SSL_free(ssl);
+        close(fd);
+        buf_end(&error);
+    }
     toy_finish(&server);
 }
 
@@ -437,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_injection),
         cmocka_unit_test(test_cleartext_after_close_notify),
         cmocka_unit_test(test_bad_handshakes),
+        cmocka_unit_test(test_client_resumes),
         cmocka_unit_test(test_resumption_and_reload),
         cmocka_unit_test(test_policy),
         cmocka_unit_test(test_self_signed),

@@ -33,7 +33,7 @@ static const char *const recipient_names[] = {
 /* ---- List ---- */
 
 /* The message's state is that of the item that needs most attention. */
-static void read_items(struct queue *q, struct db *db, struct queue_row *row, int64_t hold_until)
+static void read_items(struct db *db, struct queue_row *row, int64_t hold_until)
 {
     static const enum queue_state by_need[] = {QUEUE_QUARANTINED, QUEUE_HELD, QUEUE_CLAIMED,
                                                QUEUE_DEFERRED, QUEUE_DUE};
@@ -44,7 +44,6 @@ static void read_items(struct queue *q, struct db *db, struct queue_row *row, in
                               " coalesce(d.failures,0) FROM q_item i LEFT JOIN q_destination d ON"
                               " d.name=i.destination WHERE i.message=?",
                               "i", row->id);
-    (void)q;
     while (sql_row(r)) {
         enum item_state state = (enum item_state)sql_int(r, 0);
         int64_t due = sql_int(r, 1) > sql_int(r, 3) ? sql_int(r, 1) : sql_int(r, 3);
@@ -136,7 +135,7 @@ static bool read_row(struct queue *q, struct arena *a, const struct queue_filter
         row->created_ms = sql_int(r, 3);
         int64_t hold_until = sql_int(r, 4);
         sql_end(r);
-        read_items(q, db, row, hold_until);
+        read_items(db, row, hold_until);
         found = read_recipients(db, a, f, row);
     } else {
         sql_end(r);
