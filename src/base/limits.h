@@ -75,6 +75,11 @@
 #define LIMIT_SEARCH_KEYS        2000       /* of one SEARCH */
 #define LIMIT_SEARCH_DEPTH       100        /* keys in one another */
 #define LIMIT_SEARCH_STRING      (64 * 1024) /* a string to find, folded */
+#define LIMIT_APPEND_MESSAGES    100          /* of one APPEND (RFC 3502) */
+#define LIMIT_IMAP_COPYUID       (64 * 1024)  /* both sets; longer ones are left out */
+#define LIMIT_SEARCH_KEYS        2000         /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH       100          /* keys in one another */
+#define LIMIT_SEARCH_STRING      (64 * 1024)  /* a string to find, folded */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */

@@ -43,6 +43,7 @@ struct imap_selected {
     size_t recent_size;
     uint32_t recent_until; /* uids from here on have not been asked about */
     struct imap_set saved; /* "$": uids of the last SEARCH RETURN (SAVE), in this arena */
+    size_t saved_size;     /* ranges there is room for */
 };
 
 /* Opens a mailbox: NULL when there is none (or TEMPFAIL). */

@@ -47,10 +47,18 @@ const struct imap_command imap_table[] = {
     {NAME("GETQUOTA"), .states = IMAP_LOGGED_IN, .run = imap_cmd_getquota, .announces = ANNOUNCE_ALL, .capability = "QUOTA"},
     {NAME("GETQUOTAROOT"), .states = IMAP_LOGGED_IN, .run = imap_cmd_getquotaroot, .announces = ANNOUNCE_ALL, .capability = "QUOTA=RES-STORAGE"},
     {NAME("SETQUOTA"), .states = IMAP_LOGGED_IN, .run = imap_cmd_setquota, .announces = ANNOUNCE_ALL, .capability = "QUOTA=RES-MESSAGE"},
-    /* Messages */
-    /* Mailboxes */
     /* Messages: RFC 3501, 3516, 8970 */
     {NAME("FETCH"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_fetch, .announces = ANNOUNCE_NO_EXPUNGE, .capability = "BINARY"},
     {NAME("STORE"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_store, .announces = ANNOUNCE_NO_EXPUNGE, .capability = "PREVIEW"},
+    /* RFC 3502, 7889; 3501, 6851, 4315; 4731, 5182, 5032, 9585 */
+    {NAME("APPEND"), .states = IMAP_LOGGED_IN, .run = imap_cmd_append, .literal = imap_append_literal, .announces = ANNOUNCE_ALL, .capability = "APPENDLIMIT=", .capability_more = imap_append_limit},
+    {.capability = "MULTIAPPEND"},
+    {NAME("COPY"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_copy, .announces = ANNOUNCE_ALL, .capability = "UIDPLUS"},
+    {NAME("MOVE"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_move, .announces = ANNOUNCE_ALL, .capability = "MOVE"},
+    {NAME("EXPUNGE"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_expunge, .announces = ANNOUNCE_ALL},
+    {NAME("SEARCH"), .states = IMAP_SELECTED, .uid_form = true, .run = imap_cmd_search, .announces = ANNOUNCE_NO_EXPUNGE, .capability = "ESEARCH"},
+    {.capability = "SEARCHRES"},
+    {.capability = "WITHIN"},
+    {.capability = "INPROGRESS"},
 };
 const size_t imap_table_rows = sizeof(imap_table) / sizeof(imap_table[0]);
