@@ -36,7 +36,7 @@ enum search_kind {
     SEARCH_SENTSINCE,
     /* text: folded (base/casefold.h) */
     SEARCH_SUBJECT,
-    SEARCH_FROM,
+    SEARCH_FROM, /* from here on those an envelope names */
     SEARCH_TO,
     SEARCH_CC,
     SEARCH_BCC,

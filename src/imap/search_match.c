@@ -71,7 +71,7 @@ static void envelope_skip(struct arena *a, slice *in)
     imap_space(in);
 }
 
-/* Reads the ready-made ENVELOPE of message/bodystructure.h. */
+/* Reads the ready-made ENVELOPE of message/bodystructure.h as far as the subject. */
 static void envelope_read(struct arena *a, slice in, struct search_envelope *e)
 {
     slice date;
@@ -89,6 +89,13 @@ static void envelope_read(struct arena *a, slice in, struct search_envelope *e)
     e->has_subject = !nil;
     e->subject = word2047_decode(a, e->subject);
     imap_space(&in);
+    e->rest = in;
+}
+
+/* And those it names. */
+static void envelope_read_people(struct arena *a, struct search_envelope *e)
+{
+    slice in = e->rest;
     e->has_from = envelope_people(a, &in, &e->from);
     imap_space(&in);
     envelope_skip(a, &in); /* Sender */
@@ -100,14 +107,18 @@ static void envelope_read(struct arena *a, slice in, struct search_envelope *e)
     e->has_bcc = envelope_people(a, &in, &e->bcc);
 }
 
-static const struct search_envelope *envelope(struct search_subject *s)
+static const struct search_envelope *envelope(struct search_subject *s, bool people)
 {
-    if (!s->made.envelope) {
+    struct search_made *made = &s->made;
+    if (!made->envelope) {
         slice text = s->envelope.n ? s->envelope : envelope_print(s->arena, s->header);
-        envelope_read(s->arena, text, &s->made.e);
-        s->made.envelope = true;
+        envelope_read(s->arena, text, &made->e);
+        made->envelope = true;
     }
-    return &s->made.e;
+    if (people && !made->people)
+        envelope_read_people(s->arena, &made->e);
+    made->people |= people;
+    return &made->e;
 }
 
 static bool match_date(const struct search_key *k, const struct search_subject *s)
@@ -130,7 +141,7 @@ static bool match_date(const struct search_key *k, const struct search_subject *
 
 static bool match_envelope(const struct search_key *k, struct search_subject *s)
 {
-    const struct search_envelope *e = envelope(s);
+    const struct search_envelope *e = envelope(s, k->kind > SEARCH_SUBJECT);
     switch (k->kind) {
     case SEARCH_SENTBEFORE:
         return e->has_sent && e->sent_days < (int64_t)k->number;

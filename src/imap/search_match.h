@@ -46,12 +46,13 @@ struct search_subject {
     struct arena *arena;
     struct buf *room;
     struct search_made {
-        bool envelope, tree;
+        bool envelope, people, tree;
         struct search_envelope {
             bool has_sent;
             int64_t sent_days;
             slice subject, from, to, cc, bcc; /* decoded */
             bool has_subject, has_from, has_to, has_cc, has_bcc;
+            slice rest; /* people, not read yet */
         } e;
         struct mime mime;
         struct mime_content *content; /* of each part; value "" : not made yet */
