@@ -39,6 +39,11 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Where the text of a part stands in the text for search; end 0: nowhere. */
+struct text_range {
+    size_t start, end;
+};
+
 /* Adds text to the preview with white space collapsed; lines quoted by ">" only when asked for. */
 static void add_preview(struct out *o, size_t *characters, slice text, bool quotes)
 {
@@ -73,89 +78,101 @@ static void add_preview(struct out *o, size_t *characters, slice text, bool quot
     }
 }
 
-/* texts: what plain_text() gave for each part already, or NULL. */
+/* texts: of each part where it begins and ends in known already, or NULL. */
 static slice make_preview(struct arena *a, const struct mime *m, const struct body_lists *l,
-                          const slice *texts)
+                          const struct text_range *texts, slice known)
 {
-    for (int quotes = 0; quotes < 2; quotes++) {
-        struct out o = {.arena = a};
+    struct arena scratch = {0};
+    struct out o = {.arena = a};
+    for (int quotes = 0; quotes < 2 && !o.n; quotes++) {
         size_t characters = 0;
         for (size_t i = 0; i < l->text_count && characters < LIMIT_PREVIEW; i++) {
             size_t part = l->text[i];
             const struct mime_content *c = &l->content[part];
             if (!slice_eq(c->major, S("text")))
                 continue;
-            bool known = texts && texts[part].p;
-            slice text = known ? texts[part] : plain_text(a, m, part, c, PREVIEW_SOURCE);
+            slice text = texts && texts[part].end
+                             ? slice_sub(known, texts[part].start, texts[part].end)
+                             : plain_text(&scratch, m, part, c, PREVIEW_SOURCE);
             add_preview(&o, &characters, text, quotes);
+            arena_reset(&scratch);
         }
-        if (o.n)
-            return out_slice(&o);
     }
-    return S("");
+    arena_end(&scratch);
+    return out_slice(&o);
 }
 
 slice preview_make(struct arena *a, const struct mime *m, const struct body_lists *l)
 {
-    return make_preview(a, m, l, NULL);
+    return make_preview(a, m, l, NULL, S(""));
 }
 
-static void add_line(struct out *o, slice text)
+/* scratch is for what is thrown away again: the arena of o gets nothing but the text. */
+static void add_line(struct out *o, struct arena *scratch, slice text)
 {
     size_t room = o->n < LIMIT_SEARCH_TEXT ? LIMIT_SEARCH_TEXT - o->n : 0;
     struct charset_text t = {.text = text};
     if (!slice_is_utf8(text)) /* an address of raw bytes */
-        charset_to_utf8(o->arena, S(""), text, &t);
+        charset_to_utf8(scratch, S(""), text, &t);
     text = cut_utf8(t.text, room);
     if (!text.n)
         return;
+    out_space(o, text.n + 1);
     out_add(o, text);
     out_byte(o, '\n');
 }
 
-static void add_addresses(struct out *o, slice value)
+static void add_addresses(struct out *o, struct arena *scratch, slice value)
 {
     struct address_list l;
-    address_parse(o->arena, value, &l);
+    struct arena one = {0};
+    address_parse(scratch, value, &l);
     for (size_t i = 0; i < l.count && o->n < LIMIT_SEARCH_TEXT; i++) {
-        add_line(o, address_name(o->arena, &l.list[i]));
+        add_line(o, &one, address_name(&one, &l.list[i]));
         if (l.list[i].local.n)
-            add_line(o, address_email(o->arena, &l.list[i]));
+            add_line(o, &one, address_email(&one, &l.list[i]));
+        arena_reset(&one);
     }
+    arena_end(&one);
 }
 
 /* The header of a message, the outer one or one inside. */
-static void add_header(struct out *o, slice header)
+static void add_header(struct out *o, struct arena *scratch, slice header)
 {
     static const slice people[] = {{"From", 4}, {"To", 2},     {"Cc", 2},
                                    {"Bcc", 3},  {"Sender", 6}, {"Reply-To", 8}};
     struct header_field f;
     for (slice rest = header; header_next(&rest, &f) && o->n < LIMIT_SEARCH_TEXT;) {
         if (slice_eq_icase(f.name, S("Subject")))
-            add_line(o, header_text(o->arena, slice_sub(f.value, 0, SUBJECT_SOURCE)));
+            add_line(o, scratch, header_text(scratch, slice_sub(f.value, 0, SUBJECT_SOURCE)));
         for (size_t i = 0; i < sizeof(people) / sizeof(*people); i++)
             if (slice_eq_icase(f.name, people[i]))
-                add_addresses(o, f.value);
+                add_addresses(o, scratch, f.value);
+        arena_reset(scratch);
     }
 }
 
-/* All text worth finding, in the order of the message; texts[i] becomes the text of part i. */
+/* All text worth finding, in the order of the message; texts[i] becomes the place of part i. */
 static slice search_text(struct arena *a, const struct mime *m, const struct body_lists *l,
-                         slice *texts)
+                         struct text_range *texts)
 {
     struct out o = {.arena = a};
+    struct arena scratch = {0};
     for (size_t i = 0; i < m->count && o.n < LIMIT_SEARCH_TEXT; i++) {
         const struct mime_content *c = &l->content[i];
         if (i == 0 || m->parts[m->parts[i].parent].kind == MIME_MESSAGE)
-            add_header(&o, mime_header(m, i));
+            add_header(&o, &scratch, mime_header(m, i));
         if (c->name.n)
-            add_line(&o, c->name);
+            add_line(&o, &scratch, c->name);
         if (m->parts[i].kind == MIME_LEAF && slice_eq(c->major, S("text")) &&
             o.n < LIMIT_SEARCH_TEXT) {
-            texts[i] = plain_text(a, m, i, c, 2 * (LIMIT_SEARCH_TEXT - o.n));
-            add_line(&o, texts[i]);
+            texts[i].start = o.n;
+            add_line(&o, &scratch, plain_text(&scratch, m, i, c, 2 * (LIMIT_SEARCH_TEXT - o.n)));
+            texts[i].end = o.n;
         }
+        arena_reset(&scratch);
     }
+    arena_end(&scratch);
     return out_slice(&o);
 }
 
@@ -197,9 +214,9 @@ void mime_derive(struct arena *a, const struct mime *m, struct derived *out)
     out->envelope = envelope_print(a, mime_header(m, 0));
     out->bodystructure = bodystructure_print(a, m, 0, true);
     body_lists(a, m, &l);
-    slice *texts = arena_array(a, m->count, sizeof(*texts));
+    struct text_range *texts = arena_array(a, m->count, sizeof(*texts));
     out->search = search_text(a, m, &l, texts);
-    out->preview = make_preview(a, m, &l, texts);
+    out->preview = make_preview(a, m, &l, texts, out->search);
     out->has_attachment = has_attachment(m, &l);
 }
 

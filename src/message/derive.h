@@ -8,7 +8,7 @@
 #include "message/parse.h"
 
 /* Raised when the meaning or the text of a derived field changes: stored ones are then redone. */
-enum { DERIVE_VERSION = 1 };
+enum { DERIVE_VERSION = 2 };
 
 struct derived {
     slice envelope;      /* IMAP ENVELOPE */

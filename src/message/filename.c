@@ -46,6 +46,13 @@ static bool is_dot_or_space(char c)
     return c == '.' || c == ' ';
 }
 
+static slice trim_end(slice s)
+{
+    while (s.n && is_dot_or_space(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
 static slice cut_at_character(slice s, size_t max)
 {
     if (s.n <= max)
@@ -68,8 +75,7 @@ slice filename_safe(struct arena *a, slice name)
     slice safe = out_slice(&out);
     while (safe.n && is_dot_or_space(safe.p[0]))
         safe = slice_skip(safe, 1);
-    while (safe.n && is_dot_or_space(safe.p[safe.n - 1]))
-        safe.n--;
+    safe = trim_end(safe);
     if (safe.n <= LIMIT_FILENAME)
         return safe;
     ptrdiff_t dot = slice_rfind(safe, '.');
@@ -77,6 +83,8 @@ slice filename_safe(struct arena *a, slice name)
     if (extension.n > EXTENSION_MAX)
         extension = S("");
     slice stem = cut_at_character(safe, LIMIT_FILENAME - extension.n);
+    if (!extension.n)
+        return trim_end(stem);
     struct out cut = {.arena = a};
     out_add(&cut, stem);
     out_add(&cut, extension);

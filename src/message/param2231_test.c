@@ -141,6 +141,9 @@ static void test_filename_safe(void **state)
     slice got = filename_safe(&a, (slice){name, sizeof(name)});
     assert_true(got.n <= LIMIT_FILENAME && slice_ends(got, S(".tiff")));
     assert_true(slice_is_utf8(got));
+    memset(name, 'x', sizeof(name)); /* what the cut bares is cleaned as well */
+    name[LIMIT_FILENAME - 1] = name[LIMIT_FILENAME - 2] = ' ';
+    assert_int_equal(filename_safe(&a, (slice){name, sizeof(name)}).n, LIMIT_FILENAME - 2);
     arena_end(&a);
 }
 
