@@ -37,6 +37,12 @@ static slice wire_text(struct arena *a, slice text)
     return out_slice(&out);
 }
 
+/* What to call text that is UTF-8.  Readers take an escape in ASCII for the start of ISO-2022. */
+static slice charset_of(slice text)
+{
+    return slice_is_ascii(text) && slice_find(text, 0x1b) < 0 ? S("us-ascii") : S("utf-8");
+}
+
 static slice without_cr(struct arena *a, slice text)
 {
     struct out out = {.arena = a};
@@ -88,9 +94,8 @@ void plan_text(struct composer *m, slice text, const char *subtype, bool in_mult
         cte = CTE_7BIT;
     }
     out_printf(&m->text,
-               "Content-Type: text/%s; charset=%s%s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
-               subtype, slice_is_ascii(wire) ? "us-ascii" : "utf-8", flow ? "; format=flowed" : "",
-               cte_name(cte));
+               "Content-Type: text/%s; charset=%.*s%s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+               subtype, P(charset_of(wire)), flow ? "; format=flowed" : "", cte_name(cte));
     add_encoded(m, cte, wire);
     bool ended = !wire.n || slice_ends(wire, S("\n")); /* a message ends with a line end */
     if (cte != CTE_BASE64 && (in_multipart || !ended))
@@ -170,7 +175,7 @@ static bool form_text(struct composer *m, const struct compose_part *p, struct f
     if (!source_scan(&p->source, &facts) || !read_all(m->arena, &p->source, &f->content))
         return false;
     if (!f->charset.n && slice_is_utf8(f->content))
-        f->charset = facts.eight_bit ? S("utf-8") : S("us-ascii");
+        f->charset = charset_of(f->content);
     f->has_content = true;
     f->cte = cte_choose(f->content, !facts.bare);
     return true;
