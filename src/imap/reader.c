@@ -62,6 +62,8 @@ static bool may_run(struct imap *p, const struct imap_command *c)
         imap_bad(p, "Log in first");
     else if (c->states == IMAP_EARLY)
         imap_bad(p, "Already logged in");
+    else if (p->state == IMAP_SELECTED)
+        imap_bad(p, "Not while a mailbox is selected");
     else
         imap_bad(p, "Select a mailbox first");
     return false;

@@ -8,7 +8,7 @@
  *   # seen TEXT          the same with \Seen
  *   # mailbox NAME       a mailbox
  *   # quota BYTES        what the mailboxes may hold
- *   # cuts N             cut at so many places (300)
+ *   # cuts N             cut at so many places (60)
  *
  * and what happens elsewhere meanwhile, in INBOX:
  *
@@ -189,7 +189,7 @@ static bool run_file(const char *path)
     struct arena a = {0};
     struct buf error = {.max = 8192};
     slice text, rest;
-    uint64_t cuts = 300;
+    uint64_t cuts = 60;
     size_t at = 0;
     if (file_read(&a, path, 1 << 20, &text) < 0)
         fail_msg("cannot read %s", path);
