@@ -30,9 +30,11 @@ const struct config_row config_rows[] = {
     {"node", "port-base", CONFIG_NUMBER, AT(port_base), "0", NULL, 60000, "number",
      "Added to every standard port: 1000 makes 25 into 1025. 0 on a real server.",
      "加到每个标准端口上：1000 使 25 变为 1025。正式服务器用 0。"},
-    {"node", "roles", CONFIG_LIST, AT(roles), "smtp submission pop3 http", NULL, 0, "words",
-     "What this node serves: smtp (25), submission (587, 465), pop3 (110, 995), http (80).",
-     "本节点的服务：smtp (25)、submission (587, 465)、pop3 (110, 995)、http (80)。"},
+    {"node", "roles", CONFIG_LIST, AT(roles), "smtp submission pop3 imap http", NULL, 0, "words",
+     "What this node serves: smtp (25), submission (587, 465), pop3 (110, 995), imap (143, 993), "
+     "http (80).",
+     "本节点的服务：smtp (25)、submission (587, 465)、pop3 (110, 995)、imap (143, 993)、"
+     "http (80)。"},
     {"node", "user", CONFIG_TEXT, AT(user), "", NULL, 0, "user name",
      "The unprivileged user whom the post belongs to and who runs it when root starts it; empty: "
      "the owner of its directory (init gives it to yizhan if there is such a user, else nobody).",

@@ -21,7 +21,7 @@ class Bases:
     def __enter__(self):
         while True:
             self.first = PortBase()
-            if all(PortBase.is_free(self.first.base + 1000 + p) for p in (25, 587, 465, 110, 995, 80)):
+            if all(PortBase.is_free(self.first.base + 1000 + p) for p in (25, 587, 465, 110, 995, 143, 993, 80)):
                 return self.first.base
             self.first.close()
 
@@ -31,7 +31,7 @@ class Bases:
 
 def masked(line, base, directory):
     line = line.replace(directory, "DIR")
-    for port in (25, 587, 465, 110, 995, 80):  # as if the bases were 1000 and 2000
+    for port in (25, 587, 465, 110, 995, 143, 993, 80):  # as if the bases were 1000 and 2000
         line = re.sub(rf"\b{base + port}\b", str(1000 + port), line)
         line = re.sub(rf"\b{base + 1000 + port}\b", str(2000 + port), line)
     line = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME", line)

@@ -278,8 +278,9 @@ static void print_posts(struct demo *d)
     for (size_t i = 0; i < DEMO_POSTS; i++) {
         struct demo_post *p = &d->posts[i];
         int b = p->port_base;
-        demo_say(d, "  %s   SMTP %d   %s %d, TLS %d   POP3 %d, TLS %d   HTTP %d", p->name, b + 25,
-                 say("submission", "提交"), b + 587, b + 465, b + 110, b + 995, b + 80);
+        demo_say(d, "  %s   SMTP %d   %s %d, TLS %d   POP3 %d, TLS %d   IMAP %d, TLS %d   HTTP %d",
+                 p->name, b + 25, say("submission", "提交"), b + 587, b + 465, b + 110, b + 995,
+                 b + 143, b + 993, b + 80);
         demo_say(d, "    %-20s %s %.*s", p->users[0].address, say("password", "密码"),
                  P(p->users[0].password));
         demo_say(d, "    %-20s %s %.*s   %s", p->users[1].address, say("password", "密码"),

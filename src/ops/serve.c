@@ -80,7 +80,8 @@ static bool bind_ports(struct parent *p, struct port *old, size_t old_count, str
         if (old[i].fd >= 0)
             close(old[i].fd);
     if (!p->port_count)
-        buf_printf(error, "nothing to serve: \"roles\" names none of smtp submission pop3 http");
+        buf_printf(error,
+                   "nothing to serve: \"roles\" names none of smtp submission pop3 imap http");
     return p->port_count > 0;
 }
 

@@ -23,8 +23,8 @@ static const struct option_row add_options[] = {
 
 static const struct option_row app_options[] = {
     CONTROL_DIR_OPTION,
-    {"scope", "PROTOCOLS", OPTION_TEXT, 0, "what it opens: \"smtp pop3\" (else everything)",
-     "可用的协议，如“smtp pop3”（默认全部）"},
+    {"scope", "PROTOCOLS", OPTION_TEXT, 0, "what it opens: \"smtp imap\" (else everything)",
+     "可用的协议，如“smtp imap”（默认全部）"},
     {0},
 };
 
@@ -255,7 +255,7 @@ json_t *user_app_add(struct control_env *env, struct arena *a, const json_t *req
     case DONE:
         return json_pack("{s:b, s:{s:o}}", "ok", 1, "show", "password", json_slice(password));
     case PERMFAIL:
-        return control_error("an app password needs a short name, a scope like \"smtp pop3\", and "
+        return control_error("an app password needs a short name, a scope like \"smtp imap\", and "
                              "an account holds at most %d of them",
                              LIMIT_APP_PASSWORDS);
     case WAIT:

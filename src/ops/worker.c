@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "deliver/deliver.h"
 #include "http/server.h"
+#include "imap/server.h"
 #include "intake/intake.h"
 #include "net/dns.h"
 #include "net/listen.h"
@@ -41,6 +42,8 @@ const struct service_row service_rows[] = {
     {"submission", "submissions", 465, true},
     {"pop3", "pop3", 110, false},
     {"pop3", "pop3s", 995, true},
+    {"imap", "imap", 143, false},
+    {"imap", "imaps", 993, true},
     {"http", "http", 80, false},
     {0},
 };
@@ -58,6 +61,7 @@ struct worker {
     struct smtp_host host;
     struct smtp_options transfer, submission;
     struct pop3_options pop3;
+    struct imap_options imap;
     struct http_options http;
     struct tls_server *tls_transfer, *tls; /* port 25 also takes old peers */
     struct net *net;
@@ -155,6 +159,11 @@ static void fill_services(struct worker *w)
                                     .login = &w->login,
                                     .tls_available = true,
                                     .password_without_tls = c->password_without_tls};
+    w->imap = (struct imap_options){.hostname = slice_c(c->hostname),
+                                    .login = &w->login,
+                                    .message_size = (uint64_t)c->message_size,
+                                    .tls_available = true,
+                                    .password_without_tls = c->password_without_tls};
     w->http = (struct http_options){
         .health = is_healthy, .health_ctx = w, .metrics = (enum http_metrics)c->metrics};
 }
@@ -194,6 +203,11 @@ static struct session *make_pop3(void *ctx)
     return pop3_server_new(&((struct worker *)ctx)->pop3);
 }
 
+static struct session *make_imap(void *ctx)
+{
+    return imap_server_new(&((struct worker *)ctx)->imap);
+}
+
 static struct session *make_http(void *ctx)
 {
     return http_server_new(&((struct worker *)ctx)->http);
@@ -208,6 +222,7 @@ static bool listen_on(struct worker *w, const struct port *port)
     } makers[] = {{"smtp", make_transfer},
                   {"submission", make_submission},
                   {"pop3", make_pop3},
+                  {"imap", make_imap},
                   {"http", make_http}};
     const struct service_row *s = port->service;
     bool transfer = strcmp(s->role, "smtp") == 0;
