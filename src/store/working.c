@@ -420,7 +420,8 @@ void working_rewrite(struct working_mailbox *m, uint32_t from, uint32_t to,
         m->size = count;
         m->chunks = mem_realloc(m->chunks, count * sizeof(struct chunk *));
     }
-    memmove(m->chunks + first + r.count, m->chunks + end, after * sizeof(struct chunk *));
+    if (after)
+        memmove(m->chunks + first + r.count, m->chunks + end, after * sizeof(struct chunk *));
     if (r.count)
         memcpy(m->chunks + first, r.out, r.count * sizeof(struct chunk *));
     m->count = count;
