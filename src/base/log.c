@@ -48,7 +48,7 @@ const struct stop_row stop_table[STOP_LAST] = {
                     "into one of our own mailboxes", "投入本机邮箱"},
     [STOP_MAILBOX] = {"store.mailbox", "src/store/mailbox.c:mailbox_append",
                       "an entry of a mailbox", "成为邮箱中的一条"},
-    [STOP_READER] = {"pop3.retr", "src/pop3/cmd_retr.c:pop3_cmd_retr", "the receiver reads it",
+    [STOP_READER] = {"reader.read", "src/imap/cmd_fetch.c:imap_cmd_fetch", "the receiver reads it",
                      "收件人读取"},
 };
 

@@ -69,9 +69,9 @@ void pop3_cmd_retr(struct pop3 *p, slice argument)
     metric_add(METRIC_POP3_RETRIEVED, 1);
     log_step(p->s.who, "transaction", "RETR %.*s: %llu octets", P(argument),
              (unsigned long long)p->message.size);
-    trace_stop(STOP_READER, p->message.queue_id, "account=%lld message=%lld bytes=%llu",
-               (long long)p->message.account, (long long)p->message.id,
-               (unsigned long long)p->message.size);
+    trace_stop(STOP_READER, p->message.queue_id,
+               "account=%lld message=%lld bytes=%llu protocol=pop3", (long long)p->message.account,
+               (long long)p->message.id, (unsigned long long)p->message.size);
     pop3_ok(p, pop3_say(p, "%llu octets", "%llu 字节"), (unsigned long long)p->message.size);
     pop3_message_send(p);
 }
