@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -137,19 +138,30 @@ static void *appender(void *arg)
     return NULL;
 }
 
+static double cpu_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 static void run_appenders(const char *name, int clients, long seconds)
 {
     pthread_t threads[CLIENTS];
     atomic_store(&stop, false);
     atomic_store(&appended, 0);
     int64_t start = clock_mono_us();
+    double cpu = cpu_seconds();
     for (int i = 0; i < clients; i++)
         pthread_create(&threads[i], NULL, appender, &accounts[i]);
     sleep((unsigned)seconds);
     atomic_store(&stop, true);
     for (int i = 0; i < clients; i++)
         pthread_join(threads[i], NULL);
-    row(name, (double)atomic_load(&appended) * 1e6 / (double)(clock_mono_us() - start), "per s");
+    long n = atomic_load(&appended);
+    row(name, (double)n * 1e6 / (double)(clock_mono_us() - start), "per s");
+    row("imap.append.cpu", (cpu_seconds() - cpu) * 1e6 / (double)(n ? n : 1), "us a message");
 }
 
 static void fill(struct harness *h, long messages)

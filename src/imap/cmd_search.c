@@ -90,38 +90,32 @@ static void done(struct imap *p)
     imap_ok(p, searching_of(p)->search.results & RESULT_SAVE ? "Searched, and saved" : "Searched");
 }
 
-static void say_numbers(struct imap *p);
-
-/* One step of numbers, " 1 2 5"; false when out is full. */
-static bool say_range(struct imap *p, struct searching *x, struct imap_range r)
+/* " 123"; returns its bytes. */
+static size_t put_number(char to[11], uint32_t number)
 {
-    enum { STEP = 64, DIGITS = 11 };
-    while (x->said_in <= r.high - r.low) {
-        if (!imap_has_room(p, say_numbers))
-            return false;
-        char text[STEP * DIGITS] __attribute__((uninitialized)), digits[DIGITS];
-        size_t n = 0;
-        for (int i = 0; i < STEP && x->said_in <= r.high - r.low; i++, x->said_in++) {
-            size_t d = sizeof(digits);
-            uint32_t number = r.low + x->said_in;
-            do
-                digits[--d] = (char)('0' + number % 10);
-            while (number /= 10);
-            digits[--d] = ' ';
-            memcpy(text + n, digits + d, sizeof(digits) - d);
-            n += sizeof(digits) - d;
-        }
-        buf_add(imap_out(p), (slice){text, n});
-    }
-    return true;
+    char digits[10];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    to[0] = ' ';
+    memcpy(to + 1, digits + at, sizeof(digits) - at);
+    return 1 + sizeof(digits) - at;
 }
 
+/* " 1 2 5": numbers one by one. */
 static void say_numbers(struct imap *p)
 {
     struct searching *x = searching_of(p);
-    for (; x->said < x->numbers.count; x->said++, x->said_in = 0)
-        if (!say_range(p, x, x->numbers.ranges[x->said]))
-            return;
+    char text[11];
+    for (; x->said < x->numbers.count; x->said++, x->said_in = 0) {
+        struct imap_range r = x->numbers.ranges[x->said];
+        for (; x->said_in <= r.high - r.low; x->said_in++) {
+            if (!imap_has_room(p, say_numbers))
+                return;
+            buf_add(imap_out(p), (slice){text, put_number(text, r.low + x->said_in)});
+        }
+    }
     if (x->search.modseq && x->count)
         buf_printf(imap_out(p), " (MODSEQ %lld)", (long long)x->modseq);
     buf_add(imap_out(p), S("\r\n"));

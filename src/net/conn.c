@@ -476,6 +476,9 @@ static enum task_next turn(struct conn *c, struct worker *w)
         }
         if (step == STEP_PARK)
             return park(c);
+        if (last && c->stage == CONN_OPEN && c->session->want == SESSION_ROOM &&
+            stream_is_lost(&c->stream)) /* a long answer: is it still wanted? */
+            return close_now(c, "connection lost");
         if (last)
             return TASK_YIELD;
         last = clock_mono_ms() >= until;

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -72,6 +73,12 @@ ssize_t stream_write(struct stream *s, slice bytes)
     if (put > 0)
         return put;
     return plain_error() ? STREAM_FAILED : STREAM_WANT_WRITE;
+}
+
+bool stream_is_lost(const struct stream *s)
+{
+    struct pollfd p = {.fd = s->fd};
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP));
 }
 
 void stream_secure(struct stream *s, SSL *ssl)

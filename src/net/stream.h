@@ -27,6 +27,8 @@ enum {
 ssize_t stream_read(struct stream *s, char *to, size_t n);
 /* Bytes written (at least 1), or one of the above but STREAM_END.  bytes must not be empty. */
 ssize_t stream_write(struct stream *s, slice bytes);
+/* The peer has reset the connection: nobody is left to answer. */
+bool stream_is_lost(const struct stream *s);
 /* Takes ssl over.  The side is the one ssl was made for. */
 void stream_secure(struct stream *s, SSL *ssl);
 /* 1 when done, else as above but STREAM_END. */
