@@ -20,13 +20,16 @@ enum {
     LONGEST_LINE = 1000,
     TABLE = 256,
     NONE = 0xffff,
-    STACK = LIMIT_MIME_DEPTH + 2
+    STACK = LIMIT_MIME_DEPTH + 2,
+    FEW = 32 /* parts of a mail that is walked over once */
 };
 
 struct open_part {
-    uint32_t part;
-    slice boundary; /* multipart only */
-    uint16_t chain; /* the next outer one with the same slot of the table */
+    struct mime_part part; /* until it ends */
+    uint32_t number;       /* in the tree */
+    uint32_t last_child;   /* the number of its last child; 0: none yet */
+    slice boundary;        /* multipart only */
+    uint16_t chain;        /* the next outer one with the same slot of the table */
     uint8_t slot;
     bool closed;  /* its closing boundary came: what follows is epilogue */
     bool digest;  /* multipart/digest */
@@ -34,11 +37,12 @@ struct open_part {
 };
 
 struct walk {
-    struct arena *arena, scratch, growing; /* growing: the parts until their number is known */
-    struct mime *m;
-    size_t capacity;
-    size_t at;    /* start of the current line */
-    size_t lines; /* line ends before it */
+    struct arena boundaries_of, scratch; /* of this walk; of one header */
+    slice message;
+    struct mime_part *parts; /* those that ended, as far as there is room */
+    size_t room, count;      /* count: of all */
+    size_t at;               /* start of the current line */
+    size_t lines;            /* line ends before it */
     struct open_part stack[STACK];
     size_t depth;      /* entries in use */
     size_t boundaries; /* multiparts among them that are not closed */
@@ -47,7 +51,7 @@ struct walk {
 
 static struct mime_part *top(struct walk *w)
 {
-    return &w->m->parts[w->stack[w->depth - 1].part];
+    return &w->stack[w->depth - 1].part;
 }
 
 /* The innermost open multipart with that boundary, or NONE. */
@@ -85,37 +89,36 @@ static bool is_boundary(void *walk, slice line)
     return w->boundaries && match(w, line, &closing) != NONE;
 }
 
-static void push(struct walk *w, uint32_t part, slice boundary, bool digest)
+/* The innermost open part has its header read: its boundary counts from now on. */
+static void open_boundary(struct walk *w, slice boundary)
 {
-    struct open_part *o = &w->stack[w->depth];
-    *o = (struct open_part){
-        .part = part, .boundary = boundary, .chain = NONE, .digest = digest, .lines = w->lines};
-    if (boundary.n) {
-        o->slot = (uint8_t)(hash_keyed(boundary) % TABLE);
-        o->chain = w->table[o->slot];
-        w->table[o->slot] = (uint16_t)w->depth;
-        w->boundaries++;
-    }
-    w->depth++;
+    struct open_part *o = &w->stack[w->depth - 1];
+    o->boundary = boundary;
+    o->slot = (uint8_t)(hash_keyed(boundary) % TABLE);
+    o->chain = w->table[o->slot];
+    w->table[o->slot] = (uint16_t)(w->depth - 1);
+    w->boundaries++;
 }
 
 /* The innermost open part ends at end, with lines line ends before it. */
 static void pop(struct walk *w, size_t end, size_t lines)
 {
     struct open_part *o = &w->stack[--w->depth];
-    struct mime_part *p = &w->m->parts[o->part];
+    struct mime_part *p = &o->part;
     p->end = end > p->body ? end : p->body;
     p->lines = lines > o->lines ? (uint32_t)(lines - o->lines) : 0;
-    if (!o->boundary.n)
-        return;
-    w->table[o->slot] = o->chain;
-    w->boundaries -= !o->closed;
-    if (!p->children) {
-        p->kind = MIME_LEAF;
-        p->defects |= DEFECT_NO_PARTS;
-    } else if (!o->closed) {
-        p->defects |= DEFECT_NO_CLOSE;
+    if (o->boundary.n) {
+        w->table[o->slot] = o->chain;
+        w->boundaries -= !o->closed;
+        if (!p->children) {
+            p->kind = MIME_LEAF;
+            p->defects |= DEFECT_NO_PARTS;
+        } else if (!o->closed) {
+            p->defects |= DEFECT_NO_CLOSE;
+        }
     }
+    if (o->number < w->room)
+        w->parts[o->number] = *p;
 }
 
 static uint32_t scan_defects(const struct header_scan *s, slice header)
@@ -181,7 +184,8 @@ static slice boundary_of(struct walk *w, const struct params *type)
     if (!p)
         return S("");
     bool plain = !p->encoded && slice_find(p->raw, '\\') < 0; /* then it stands in the message */
-    slice b = plain ? header_unfold(w->arena, p->raw) : arena_dup(w->arena, p->value);
+    slice b =
+        plain ? header_unfold(&w->boundaries_of, p->raw) : arena_dup(&w->boundaries_of, p->value);
     while (b.n && (b.p[b.n - 1] == ' ' || b.p[b.n - 1] == '\t'))
         b.n--;
     return b.n <= BOUNDARY_MAX ? b : S("");
@@ -222,70 +226,65 @@ static void read_kind(struct walk *w, struct mime_part *p, slice header, slice *
     }
 }
 
-static void link_child(struct mime *m, uint32_t parent, uint32_t child, uint32_t elder)
+/* A part whose header begins at w->at, as a child of the innermost open part, which it becomes. */
+static struct open_part *push(struct walk *w)
 {
-    m->parts[child].index = ++m->parts[parent].children;
-    if (elder)
-        m->parts[elder].next = child;
+    struct open_part *parent = w->depth ? &w->stack[w->depth - 1] : NULL;
+    struct open_part *o = &w->stack[w->depth++];
+    *o =
+        (struct open_part){.part = {.start = w->at}, .number = (uint32_t)w->count++, .chain = NONE};
+    if (!parent)
+        return o;
+    o->part.parent = parent->number;
+    o->part.depth = (uint8_t)(parent->part.depth + 1);
+    o->part.digest = parent->digest;
+    o->part.index = ++parent->part.children;
+    if (parent->last_child && parent->last_child < w->room)
+        w->parts[parent->last_child].next = o->number;
+    parent->last_child = o->number;
+    return o;
 }
 
-/* Adds the part whose header begins at w->at, inside the innermost open part; leaves w->at at its
- * body. */
-static struct mime_part *add_part(struct walk *w, uint32_t elder)
+/* Opens the part whose header begins at w->at; leaves w->at at its body. */
+static struct mime_part *add_part(struct walk *w)
 {
-    struct mime *m = w->m;
-    m->parts = arena_grow(&w->growing, m->parts, m->count, &w->capacity, sizeof(*m->parts));
-    uint32_t i = (uint32_t)m->count++;
-    struct mime_part *p = &m->parts[i];
-    *p = (struct mime_part){.start = w->at};
-    if (w->depth) {
-        const struct open_part *o = &w->stack[w->depth - 1];
-        p->parent = o->part;
-        p->depth = (uint8_t)(m->parts[o->part].depth + 1);
-        p->digest = o->digest;
-        link_child(m, p->parent, i, elder);
-    }
     struct header_scan scan = {.boundary = is_boundary, .ctx = w};
-    size_t n = header_scan(slice_skip(m->message, w->at), &scan);
-    slice header = slice_sub(m->message, w->at, w->at + n), boundary;
-    bool digest = false;
-    p->body = w->at + n;
-    p->defects |= scan_defects(&scan, header);
-    m->parts[0].defects |= scan.bare_lf ? DEFECT_BARE_LF : 0; /* said once, of the whole */
+    size_t n = header_scan(slice_skip(w->message, w->at), &scan);
+    slice header = slice_sub(w->message, w->at, w->at + n), boundary;
+    struct open_part *o = push(w);
+    o->part.body = w->at + n;
+    o->part.defects |= scan_defects(&scan, header);
+    w->stack[0].part.defects |= scan.bare_lf ? DEFECT_BARE_LF : 0; /* said once, of the whole */
     w->at += n;
     w->lines += scan.lines;
-    read_kind(w, p, header, &boundary, &digest);
+    o->lines = w->lines;
+    read_kind(w, &o->part, header, &boundary, &o->digest);
     arena_reset(&w->scratch);
-    push(w, i, boundary, digest);
-    return p;
+    if (boundary.n)
+        open_boundary(w, boundary);
+    return &o->part;
 }
 
 /* A part and, when it is a message, the part inside it, and so on. */
-static void begin(struct walk *w, uint32_t elder)
+static void begin(struct walk *w)
 {
-    struct mime_part *p = add_part(w, elder);
+    struct mime_part *p = add_part(w);
     while (p->kind == MIME_MESSAGE) {
-        if (w->m->count >= LIMIT_MIME_PARTS) {
+        if (w->count >= LIMIT_MIME_PARTS) {
             p->kind = MIME_LEAF;
             p->defects |= DEFECT_TOO_MANY;
             return;
         }
-        p = add_part(w, 0);
+        p = add_part(w);
     }
-}
-
-/* The last child of the multipart that is open at that level of the stack: what stood above it. */
-static uint32_t last_child(const struct walk *w, size_t level)
-{
-    return level + 1 < w->depth ? w->stack[level + 1].part : 0;
 }
 
 /* The line at w->at is a boundary of the multipart at level. */
 static void delimiter(struct walk *w, uint16_t level, bool closing, size_t line)
 {
-    const char *bytes = w->m->message.p;
+    const char *bytes = w->message.p;
     size_t end = w->at;
-    if (!closing && w->m->count >= LIMIT_MIME_PARTS) {
+    if (!closing && w->count >= LIMIT_MIME_PARTS) {
         top(w)->defects |= DEFECT_TOO_MANY;
         w->at += line;
         w->lines++;
@@ -295,7 +294,6 @@ static void delimiter(struct walk *w, uint16_t level, bool closing, size_t line)
         end -= end > 1 && bytes[end - 2] == '\r' ? 2 : 1;
     if (end < top(w)->body) /* but it may be the empty line of a header: then it stays there */
         end = top(w)->body;
-    uint32_t elder = last_child(w, level);
     while (w->depth > (size_t)level + 1)
         pop(w, end, w->lines ? w->lines - 1 : 0);
     w->lines += bytes[w->at + line - 1] == '\n';
@@ -304,13 +302,13 @@ static void delimiter(struct walk *w, uint16_t level, bool closing, size_t line)
         w->stack[level].closed = true;
         w->boundaries--;
     } else {
-        begin(w, elder);
+        begin(w);
     }
 }
 
 static void walk_lines(struct walk *w)
 {
-    slice message = w->m->message;
+    slice message = w->message;
     const char *end = message.p + message.n;
     while (w->at < message.n) {
         const char *line = message.p + w->at;
@@ -325,7 +323,7 @@ static void walk_lines(struct walk *w)
             continue;
         }
         if (lf && (lf == line || lf[-1] != '\r'))
-            w->m->parts[0].defects |= DEFECT_BARE_LF;
+            w->stack[0].part.defects |= DEFECT_BARE_LF;
         if (n > LONGEST_LINE)
             top(w)->defects |= DEFECT_LONG_LINE;
         w->lines += lf != NULL;
@@ -333,23 +331,34 @@ static void walk_lines(struct walk *w)
     }
 }
 
-void mime_parse(struct arena *a, slice message, struct mime *out)
+/* Walks over the whole message; stores as many parts as there is room, returns how many it has. */
+static size_t walk(slice message, struct mime_part *parts, size_t room)
 {
-    struct walk w = {.arena = a, .m = out};
+    struct walk w = {.message = message, .parts = parts, .room = room};
     for (size_t i = 0; i < TABLE; i++)
         w.table[i] = NONE;
-    *out = (struct mime){.message = message};
-    begin(&w, 0);
+    begin(&w);
     walk_lines(&w);
     while (w.depth)
         pop(&w, message.n, w.lines);
+    arena_end(&w.boundaries_of);
+    arena_end(&w.scratch);
+    return w.count;
+}
+
+/* Exactly the tree is allocated: a mail of many parts is walked over again when they are counted.
+ */
+void mime_parse(struct arena *a, slice message, struct mime *out)
+{
+    struct mime_part few[FEW];
+    *out = (struct mime){.message = message, .count = walk(message, few, FEW)};
+    out->parts = arena_array(a, out->count, sizeof(*out->parts));
+    if (out->count <= FEW)
+        memcpy(out->parts, few, out->count * sizeof(*few));
+    else
+        walk(message, out->parts, out->count);
     if (!message.n)
         out->parts[0].defects = DEFECT_EMPTY;
-    struct mime_part *exact = arena_array(a, out->count, sizeof(*exact));
-    memcpy(exact, out->parts, out->count * sizeof(*exact));
-    out->parts = exact;
-    arena_end(&w.growing);
-    arena_end(&w.scratch);
 }
 
 /* The bytes [from, to) of the message; they are inside it, and in order, always. */

@@ -71,7 +71,8 @@ struct mime {
     size_t count;
 };
 
-/* Any bytes to a tree; linear.  The parts are in the arena, the message is borrowed. */
+/* Any bytes to a tree; linear.  The parts are in the arena, exactly as large as they are, which is
+ * at most 64 bytes each; the message is borrowed. */
 void mime_parse(struct arena *a, slice message, struct mime *out);
 
 /* The header, the body and both of a part. */

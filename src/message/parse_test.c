@@ -1,6 +1,7 @@
 #include "message/parse.h"
 
 #include "base/limits.h"
+#include "message/derive.h"
 #include "message/out.h"
 
 #include "base/test.h"
@@ -262,12 +263,72 @@ static void test_caps(void **state)
     arena_end(&a);
 }
 
+static slice repeated(struct arena *a, const char *start, const char *piece, size_t count)
+{
+    struct out o = {.arena = a};
+    out_add(&o, slice_c(start));
+    for (size_t i = 0; i < count; i++)
+        out_add(&o, slice_c(piece));
+    return out_slice(&o);
+}
+
+static size_t count_fields(const struct mime *m)
+{
+    struct header_field f;
+    size_t n = 0;
+    for (size_t i = 0; i < m->count; i++)
+        for (slice rest = mime_header(m, i); header_next(&rest, &f);)
+            n++;
+    return n;
+}
+
+/*
+ * Memory: a tree takes at most 64 bytes for each part and field, and nothing for the text, which is
+ * not copied; what a delivery derives grows with the mail and no faster.
+ */
+static void test_memory(void **state)
+{
+    static const char *const rows[][2] = {
+        {"A: b\n\n", "xxxxxxxxxxxx"},
+        {"A: b\n\n", "\r\n"},
+        {"", "X-Field: some value\n"},
+        {"", "Subject: =?gbk?q?=D6=D0?=\n"},
+        {"To: ", "=?gbk?q?=D6=D0?= <a@b.c>, "},
+        {"Subject: ", "=?utf-8?q?a?= "},
+        {MIXED, "--a\n\n"},
+        {MIXED, "--a\nContent-Type: text/x; name=abc\n\nabc\n"},
+        {"", "Content-Type: multipart/mixed; boundary=b\n\n--b\n"},
+        {"", "Content-Type: message/rfc822\n\n"},
+        {"Content-Type: text/html; charset=gbk\n\n", "<p>\xd6\xd0\xce\xc4<b>"},
+        {"Content-Type: text/plain; charset=iso-8859-7\n\n", "\xe1\xe2\xe3\xe4"},
+        {"Content-Transfer-Encoding: base64\n\n", "QUJDREVGR0hJ"},
+        {"Content-Transfer-Encoding: quoted-printable\n\n", "=D6=D0=\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        for (size_t count = 1; count <= 30000; count = count * 12 + 3) {
+            struct arena text = {0}, tree = {0}, derived = {0};
+            struct derived d;
+            struct mime m;
+            slice in = repeated(&text, rows[i][0], rows[i][1], count);
+            mime_parse(&tree, in, &m);
+            assert_true(tree.used <= 64 * (m.count + count_fields(&m)));
+            message_derive(in, &derived, &d);
+            if (derived.used > 16 * in.n + 4096 * m.count)
+                fail_msg("%s: %zu bytes derived of %zu", rows[i][1], derived.used, in.n);
+            arena_end(&derived);
+            arena_end(&tree);
+            arena_end(&text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trees), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_lines), cmocka_unit_test(test_content),
-        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_caps),  cmocka_unit_test(test_memory),
     };
     return TEST_RUN(tests);
 }

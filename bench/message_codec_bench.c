@@ -1,7 +1,6 @@
 /*
  * How fast the codecs of src/message are, beside this machine's memcpy.  Figures are GB/s of the
- * larger side (the encoded text), best of 7 runs over 8 MiB that lie in no cache level but the
- * last.
+ * larger side (the encoded text), best of 60 runs over 1 MiB.
  */
 #include <stdio.h>
 #include <time.h>
@@ -18,6 +17,7 @@ struct job {
     const char *name;
     size_t (*run)(slice in, char *out); /* returns bytes written */
     slice in;
+    double goal; /* GB/s; 0: none is set */
 };
 
 static size_t run_memcpy(slice in, char *out)
@@ -76,7 +76,10 @@ static void measure(const struct job *j, char *out)
         double rate = bytes / (us > 0 ? us : 1) / 1e3;
         best = rate > best ? rate : best;
     }
-    printf("%s\t%.2f\tGB/s\n", j->name, best);
+    printf("%s\t%.2f\tGB/s", j->name, best);
+    if (j->goal > 0)
+        printf("\tgoal >= %.2f", j->goal);
+    putchar('\n');
 }
 
 int main(void)
@@ -100,18 +103,18 @@ int main(void)
     slice qp_english = qp_encode(&a, (slice){english, SIZE}, QP_TEXT);
     slice qp_chinese = qp_encode(&a, (slice){chinese, SIZE / 3}, QP_TEXT);
     const struct job jobs[] = {
-        {"memcpy", run_memcpy, lines},
-        {"base64 decode, lines", run_decode, lines},
-        {"base64 decode, one line", run_decode, one},
-        {"base64 decode, portable kernel", run_groups, lines},
-        {"base64 encode, lines", base64_encode_lines, bytes},
-        {"base64 encode, one line", base64_encode, bytes},
-        {"base64 encode, portable kernel", base64_lines_portable, bytes},
-        {"qp decode, English", run_qp_decode, qp_english},
-        {"qp decode, Chinese", run_qp_decode, qp_chinese},
-        {"qp encode, English", run_qp_encode, {english, SIZE}},
-        {"qp encode, Chinese", run_qp_encode, {chinese, SIZE / 3}},
-        {"qp length, Chinese", run_qp_length, {chinese, SIZE / 3}},
+        {"memcpy", run_memcpy, lines, 0},
+        {"base64 decode, lines", run_decode, lines, 3},
+        {"base64 decode, one line", run_decode, one, 3},
+        {"base64 decode, portable kernel", run_groups, lines, 0},
+        {"base64 encode, lines", base64_encode_lines, bytes, 3},
+        {"base64 encode, one line", base64_encode, bytes, 3},
+        {"base64 encode, portable kernel", base64_lines_portable, bytes, 0},
+        {"qp decode, English", run_qp_decode, qp_english, 0},
+        {"qp decode, Chinese", run_qp_decode, qp_chinese, 0},
+        {"qp encode, English", run_qp_encode, {english, SIZE}, 0},
+        {"qp encode, Chinese", run_qp_encode, {chinese, SIZE / 3}, 0},
+        {"qp length, Chinese", run_qp_length, {chinese, SIZE / 3}, 0},
     };
     for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
         measure(&jobs[i], out);
