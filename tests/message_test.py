@@ -242,6 +242,89 @@ class MessageVectors(unittest.TestCase):
         d.end()
 
 
+def read_imap(text, at=0):
+    """The list, string, literal or atom at text[at] (bytes), and where it ends."""
+    if text[at:at + 1] == b"(":
+        items, at = [], at + 1
+        while text[at:at + 1] != b")":
+            item, at = read_imap(text, at)
+            items.append(item)
+            at += text[at:at + 1] == b" "
+        return items, at + 1
+    if text[at:at + 1] == b'"':
+        m = re.compile(rb'"((?:[^"\\\r\n]|\\["\\])*)"').match(text, at)
+        return re.sub(rb"\\(.)", rb"\1", m.group(1)), m.end()
+    m = re.compile(rb"\{(\d+)\}\r\n").match(text, at)
+    if m:
+        end = m.end() + int(m.group(1))
+        return text[m.end():end], end
+    m = re.compile(rb"[A-Za-z0-9]+").match(text, at)
+    return m.group().decode(), m.end()
+
+
+def imap_parts(node, prefix="", first=True):
+    """[(number, type, octets)] of a BODYSTRUCTURE, as our view numbers parts."""
+    def number(i):
+        return f"{prefix}.{i}" if prefix else str(i)
+
+    if isinstance(node[0], list):
+        children = next(i for i, item in enumerate(node) if not isinstance(item, list))
+        own = (prefix + ".TEXT" if prefix else "TEXT") if first else prefix
+        found = [(own, "multipart/" + node[children].decode().lower(), None)]
+        for i, child in enumerate(node[:children], 1):
+            found += imap_parts(child, number(i), False)
+        return found
+    own = number(1) if first else prefix
+    found = [(own, (node[0] + b"/" + node[1]).decode().lower(), int(node[6]))]
+    if node[0].lower() == b"message" and node[1].lower() in (b"rfc822", b"global"):
+        found += imap_parts(node[8], own, True)
+    return found
+
+
+@unittest.skipUnless(os.path.isdir(view.VECTORS), "../shared/vectors is not here")
+class EveryMessage(unittest.TestCase):
+    """Every message of every set: all consumers see one tree, and its parts add up to the bytes."""
+    PATTERNS = ("mime4j-testmsgs/resources/*/*.msg", "mikel-mail/fixtures/**/*.eml", "python-email/data/msg_*.txt",
+                "postal-mime-fixtures/fixtures/*.eml", "mail-parser-eml/eml/**/*.eml", "mail-auth-reports/**/*.eml",
+                "dkim-mimekit-rfc8463/**/*.msg", "dkim-dkimpy/**/*.msg")
+
+    def test_trees_agree(self):
+        paths = sorted({p for pattern in self.PATTERNS
+                        for p in glob.glob(os.path.join(view.VECTORS, pattern), recursive=True) if os.path.isfile(p)})
+        self.assertGreater(len(paths), 200)
+        count = 0
+        for path, both in zip(paths, view.run(["--imap", *paths])):
+            with self.subTest(path=os.path.relpath(path, view.VECTORS)), open(path, "rb") as f:
+                raw = f.read()
+                tree, end = read_imap(both["bodystructure"].encode())
+                self.assertEqual(end, len(both["bodystructure"].encode()))
+                parts = both["view"]["parts"]
+                theirs = imap_parts(tree)
+                count += len(parts)
+                self.assertEqual([n for n, _, _ in theirs], [p["part"] for p in parts])
+                for (_, kind, octets), p in zip(theirs, parts):
+                    # A message that is not opened has no envelope: IMAP calls it a file.
+                    if not (kind == "application/octet-stream" and p["type"].startswith("message/")):
+                        self.assertEqual(kind, p["type"])
+                    if octets is not None:
+                        self.assertEqual(octets, p["length"])
+                self.add_up(raw, parts)
+        print(f"{len(paths)} messages, {count} parts: IMAP and JSON agree")
+
+    def add_up(self, raw, parts):
+        """Between two siblings there is a boundary and a header, and nothing of a child is outside its parent."""
+        bodies = {p["part"]: (p["offset"], p["offset"] + p["length"]) for p in parts}
+        for number, (start, end) in bodies.items():
+            self.assertLessEqual(end, len(raw))
+            head, _, last = number.rpartition(".")
+            for parent in (head, head + ".TEXT" if head else "TEXT"):
+                if parent in bodies and parent != number:
+                    self.assertTrue(bodies[parent][0] <= start <= end <= bodies[parent][1], number)
+            elder = bodies.get(f"{head}.{int(last) - 1}" if head else str(int(last) - 1)) if last.isdigit() else None
+            if elder:
+                self.assertRegex(raw[elder[1]:start], rb"\A(\r?\n)?--", number)
+
+
 @unittest.skipUnless(os.path.isdir(view.VECTORS), "../shared/vectors is not here")
 class HtmlVectors(unittest.TestCase):
     """The tokenizer tests of html5lib: text, tags and attributes as the HTML standard reads them."""

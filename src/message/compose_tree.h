@@ -57,7 +57,7 @@ static slice tree_text(struct arena *a, slice *d, size_t most)
         "%41",     "'",    "\"",     "\\", ",",   "<b>&amp;", "begin 644 x\n",
         "𠮷",      "--",   "\x1b$B", "(",  "\x01"};
     struct out out = {.arena = a};
-    size_t repeat = tree_pick(d, 4) ? 1 : 1 + 8 * tree_pick(d, 32);
+    size_t repeat = tree_pick(d, 4) ? 1 : 1 + tree_pick(d, 32);
     slice bytes = tree_bytes(d, most);
     bool as_words = bytes.n && bytes.p[0] & 1;
     for (size_t i = 0; i < bytes.n * repeat; i++) {

@@ -1,6 +1,7 @@
 /*
  * The tests' way to the parser without the rest of the program.
  *   message_view FILE...          each message becomes one line of JSON (none: standard input)
+ *   message_view --imap FILE...   the same with its BODYSTRUCTURE beside it
  *   message_view --field KIND     values on standard input, each ended by NUL, become JSON, a line
  *                                 each: mailbox (is it one?), received, type, authres, html (the
  *                                 tokens of a page; before it the open raw element and LF),
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "message/address.h"
 #include "message/authres.h"
+#include "message/bodystructure.h"
 #include "message/charset.h"
 #include "message/date.h"
 #include "message/html_token.h"
@@ -130,11 +132,23 @@ static int show_fields(const char *kind)
     return 0;
 }
 
+static void show_imap(struct arena *a, slice message)
+{
+    struct out o = {.arena = a};
+    struct mime m;
+    mime_parse(a, message, &m);
+    out_add(&o, S("{\"bodystructure\": "));
+    view_string(&o, bodystructure_print(a, &m, 0, true));
+    out_add(&o, S(", \"view\": "));
+    fwrite(o.p, 1, o.n, stdout);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--field") == 0)
         return show_fields(argv[2]);
-    for (int i = 1; i < (argc > 1 ? argc : 2); i++) {
+    bool imap = argc > 2 && strcmp(argv[1], "--imap") == 0;
+    for (int i = 1 + imap; i < (argc > 1 ? argc : 2); i++) {
         struct arena a = {0};
         slice message;
         const char *path = argc > 1 ? argv[i] : "/dev/stdin";
@@ -143,8 +157,10 @@ int main(int argc, char **argv)
             return 1;
         }
         slice json = view_json(&a, message);
+        if (imap)
+            show_imap(&a, message);
         fwrite(json.p, 1, json.n, stdout);
-        putchar('\n');
+        puts(imap ? "}" : "");
         arena_end(&a);
     }
     return 0;
