@@ -170,7 +170,7 @@ static void tell_entry(struct imap *p, const struct view_difference *d)
         return;
     if (x && was_told(x, &d->is))
         return;
-    uint32_t position = selected_seek(p->selected, d->is.uid);
+    uint32_t position = selected_of_view(p->selected, d->position, d->is.uid);
     if (x && x->any && imap_set_has(&x->uids, d->is.uid) &&
         d->is.flags == ((d->was.flags & ~x->remove) | x->add)) {
         if (condstore)

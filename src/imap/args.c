@@ -97,7 +97,7 @@ bool imap_messages(struct imap *p, slice *args, struct imap_set *positions)
 
 uint32_t *imap_uids(struct imap *p, const struct imap_set *positions, size_t *count)
 {
-    enum { SOME = 64 };
+    enum { SOME = 1024 }; /* a chunk of the view is seldom walked twice */
     struct entry e[SOME];
     size_t n = 0, all = 0;
     for (size_t i = 0; i < positions->count; i++)

@@ -14,7 +14,6 @@
 enum {
     SEEN_BYTES = 4 << 20, /* of messages that one commit marks as seen, before they are sent */
     VALUE_ROOM = 2048,    /* a preview is the longest short value */
-    FLAGS_ROOM = 64 + (KEYWORD_END - KEYWORD_FIRST) * (LIMIT_KEYWORD + 1),
 };
 
 /* ---- what the items need ---- */
@@ -47,7 +46,7 @@ static void plan(struct fetch *f)
         f->sections |= item->kind >= FETCH_SECTION;
         f->reads |= is_body(item);
     }
-    f->item_room = label + VALUE_ROOM + FLAGS_ROOM;
+    f->item_room = label + VALUE_ROOM + IMAP_FLAGS_MAX;
 }
 
 static void release(struct imap *p)
@@ -55,7 +54,6 @@ static void release(struct imap *p)
     struct fetch *f = p->work;
     fetch_message_end(&f->message);
     arena_end(&f->batch_arena);
-    buf_end(&f->flags);
 }
 
 /* ---- batches ---- */
@@ -419,7 +417,6 @@ static void begin(struct imap *p, const struct fetch_items *items, const struct 
     f->next = positions->count ? positions->ranges[0].low : 0;
     f->entries = arena_array(&p->scratch, FETCH_BATCH, sizeof(*f->entries));
     f->rows = arena_array(&p->scratch, FETCH_BATCH, sizeof(*f->rows));
-    f->flags.max = FLAGS_ROOM;
     plan(f);
     p->work = f;
     p->release = release;

@@ -181,8 +181,14 @@ uint32_t *imap_uids(struct imap *p, const struct imap_set *positions, size_t *co
 
 /* ---- Flags ---- */
 
-/* "(\Seen $Work \Recent)" of an entry of the selected mailbox, at most IMAP_FLAGS_MAX bytes. */
-void imap_put_flags(struct imap *p, struct buf *out, const struct entry *e);
+/* "(\Seen \Recent $Work)" of an entry of the selected mailbox to a place with IMAP_FLAGS_MAX bytes;
+ * returns its end. */
+enum { IMAP_FLAGS_MAX = 64 + (KEYWORD_END - KEYWORD_FIRST) * (LIMIT_KEYWORD + 1) };
+char *imap_print_flags(struct imap *p, const struct entry *e, char *to);
+/* Decimal digits to a place with IMAP_NUMBER_MAX bytes; returns their end.  There may be a hundred
+ * thousand of them in one answer. */
+enum { IMAP_NUMBER_MAX = 20 };
+char *imap_print_number(uint64_t n, char *to);
 /*
  * The whole unasked line: "* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (9))"; UID and MODSEQ as enabled.
  */

@@ -53,10 +53,6 @@ struct fetch {
     struct fetch_message message;
     struct message_parts texts; /* in message.arena; of a long one */
 
-    struct buf flags; /* the text of flags_of, which many messages share */
-    uint64_t flags_of;
-    bool flags_recent;
-
     /* What the tagged reply will say. */
     bool is_gone, unknown_cte, no_memory, failed;
 };

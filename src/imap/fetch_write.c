@@ -7,229 +7,224 @@
 
 #include "base/banned.h"
 
-/* ---- small things, without printf: there may be a hundred thousand of them ---- */
+/* ---- small values: printed to a place with room enough, there may be a hundred thousand ---- */
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-                            "25262728293031323334353637383940414243444546474849"
-                            "50515253545556575859606162636465666768697071727374"
-                            "75767778798081828384858687888990919293949596979899";
-
-static void put_number(struct buf *out, uint64_t v)
+static char *print(char *to, slice text)
 {
-    char text[20], *p = text + sizeof(text);
-    for (; v >= 100; v /= 100)
-        memcpy(p -= 2, pairs + v % 100 * 2, 2);
-    if (v >= 10)
-        memcpy(p -= 2, pairs + v * 2, 2);
-    else
-        *--p = (char)('0' + v);
-    buf_add(out, (slice){p, (size_t)(text + sizeof(text) - p)});
+    memcpy(to, text.p, text.n);
+    return to + text.n;
 }
 
-static void put_pair(char *to, int v)
+static void print_pair(char *to, int v)
 {
-    memcpy(to, pairs + v % 100 * 2, 2);
+    to[0] = (char)('0' + v / 10 % 10);
+    to[1] = (char)('0' + v % 10);
 }
 
 /* "\" 1-Nov-2026 20:24:01 +0800\"" */
-static void put_date(struct buf *out, int64_t ms, int zone_minutes)
+static char *print_date(char *to, int64_t ms, int zone_minutes)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char text[] = "\"00-Mon-0000 00:00:00 +0000\"";
+    static const char empty[] = "\"00-Mon-0000 00:00:00 +0000\"";
     struct date_fields d;
     int zone = zone_minutes < 0 ? -zone_minutes : zone_minutes;
     date_fields(ms, zone_minutes, &d);
-    put_pair(text + 1, d.day);
+    memcpy(to, empty, sizeof(empty) - 1);
+    print_pair(to + 1, d.day);
     if (d.day < 10)
-        text[1] = ' ';
-    memcpy(text + 4, months + (d.month - 1) * 3, 3);
-    put_pair(text + 8, d.year / 100);
-    put_pair(text + 10, d.year);
-    put_pair(text + 13, d.hour);
-    put_pair(text + 16, d.minute);
-    put_pair(text + 19, d.second);
-    text[22] = zone_minutes < 0 ? '-' : '+';
-    put_pair(text + 23, zone / 60);
-    put_pair(text + 25, zone % 60);
-    buf_add(out, (slice){text, sizeof(text) - 1});
+        to[1] = ' ';
+    memcpy(to + 4, months + (d.month - 1) * 3, 3);
+    print_pair(to + 8, d.year / 100);
+    print_pair(to + 10, d.year);
+    print_pair(to + 13, d.hour);
+    print_pair(to + 16, d.minute);
+    print_pair(to + 19, d.second);
+    to[22] = zone_minutes < 0 ? '-' : '+';
+    print_pair(to + 23, zone / 60);
+    print_pair(to + 25, zone % 60);
+    return to + sizeof(empty) - 1;
 }
 
-/* The text of the flags, made anew only when they differ from the last ones. */
-static slice flags_text(struct imap *p, struct fetch *f, const struct entry *e)
+static char *print_modseq(char *to, const struct entry *e)
 {
-    bool recent = selected_is_recent(p->selected, e->uid);
-    if (!buf_length(&f->flags) || e->flags != f->flags_of || recent != f->flags_recent) {
-        buf_clear(&f->flags);
-        imap_put_flags(p, &f->flags, e);
-        f->flags_of = e->flags;
-        f->flags_recent = recent;
+    *to++ = '(';
+    to = imap_print_number((uint64_t)e->modseq, to);
+    *to++ = ')';
+    return to;
+}
+
+/* What stands before a value. */
+static char *print_label(struct fetch *f, char *to, slice label)
+{
+    if (!f->is_empty)
+        *to++ = ' ';
+    f->is_empty = false;
+    return print(to, label);
+}
+
+/* An item that is a short value; texts hold the date. */
+static char *print_value(struct imap *p, char *to, enum fetch_kind kind, const struct entry *e,
+                         const struct message_parts *texts)
+{
+    switch (kind) {
+    case FETCH_UID:
+        return imap_print_number(e->uid, to);
+    case FETCH_FLAGS:
+        return imap_print_flags(p, e, to);
+    case FETCH_SIZE:
+        return imap_print_number(e->size, to);
+    case FETCH_MODSEQ:
+        return print_modseq(to, e);
+    default: /* FETCH_INTERNALDATE */
+        return print_date(to, texts->internaldate_ms, texts->zone_minutes);
     }
-    return buf_slice(&f->flags);
-}
-
-static void put_modseq(struct buf *out, const struct entry *e)
-{
-    buf_add(out, S("("));
-    put_number(out, (uint64_t)e->modseq);
-    buf_add(out, S(")"));
 }
 
 /* ---- items ---- */
 
-/* What stands before the value. */
-static void put_label(struct fetch *f, struct buf *out, slice label)
+/* item_room bytes to print into. */
+static char *room(struct imap *p, const struct fetch *f)
 {
-    if (!f->is_empty)
-        buf_add(out, S(" "));
-    f->is_empty = false;
-    buf_add(out, label);
+    return buf_space(imap_out(p), f->item_room);
+}
+
+static void wrote(struct imap *p, const char *from, const char *to)
+{
+    buf_wrote(imap_out(p), (size_t)(to - from));
+}
+
+static void put_label(struct imap *p, struct fetch *f, slice label)
+{
+    char *from = room(p, f);
+    wrote(p, from, print_label(f, from, label));
 }
 
 /* A text of any length: what has no room now follows in steps. */
-static void put_text(struct fetch *f, struct buf *out, const struct fetch_item *item, slice text)
+static void put_text(struct imap *p, struct fetch *f, const struct fetch_item *item, slice text)
 {
     if (text.n == 0) { /* nobody could make it: the body is damaged */
         f->failed = true;
         return;
     }
-    put_label(f, out, item->label);
+    put_label(p, f, item->label);
     f->bytes = fetch_bytes_ready(text);
 }
 
-static void put_short_structure(struct fetch *f, struct buf *out, const struct fetch_item *item,
-                                slice structure)
+static void put_body(struct imap *p, struct fetch *f, const struct fetch_item *item,
+                     slice structure)
 {
     slice body = S("");
     if (!structure_short(&f->batch_arena, structure, &body))
         body = S("");
-    put_text(f, out, item, body);
+    put_text(p, f, item, body);
 }
 
-/* nstring or literal8 (RFC 9051 6.4.5, RFC 3516 4.3). */
-static void put_section(struct fetch *f, struct buf *out, const struct fetch_item *item)
+/* nstring or literal8 (RFC 9051 6.4.5, RFC 3516 4.3), or the size. */
+static char *print_bytes(struct fetch *f, char *to, const struct fetch_item *item,
+                         const struct fetch_bytes *bytes)
+{
+    if (item->kind == FETCH_BINARY_SIZE)
+        return imap_print_number(bytes->size, to);
+    if (bytes->size == 0)
+        return print(to, S("\"\""));
+    to = print(to, bytes->has_nul ? S("~{") : S("{"));
+    to = imap_print_number(bytes->size, to);
+    f->bytes = *bytes;
+    return print(to, S("}\r\n"));
+}
+
+static void put_section(struct imap *p, struct fetch *f, const struct fetch_item *item)
 {
     struct fetch_bytes bytes;
-    switch (fetch_bytes_open(&f->message, item, &bytes)) {
-    case FETCH_FOUND:
-        break;
-    case FETCH_MISSING:
-        put_label(f, out, item->label);
-        buf_add(out, item->kind == FETCH_BINARY_SIZE ? S("0") : S("NIL"));
+    enum fetch_found found = fetch_bytes_open(&f->message, item, &bytes);
+    f->unknown_cte |= found == FETCH_UNKNOWN_CTE;
+    f->no_memory |= found == FETCH_NO_MEMORY;
+    f->failed |= found == FETCH_UNREADABLE;
+    if (found != FETCH_FOUND && found != FETCH_MISSING)
         return;
-    case FETCH_UNKNOWN_CTE:
-        f->unknown_cte = true;
-        return;
-    case FETCH_NO_MEMORY:
-        f->no_memory = true;
-        return;
-    case FETCH_UNREADABLE:
-        f->failed = true;
-        return;
-    }
-    put_label(f, out, item->label);
-    if (item->kind == FETCH_BINARY_SIZE) {
-        put_number(out, bytes.size);
-        return;
-    }
-    if (bytes.size == 0) {
-        buf_add(out, S("\"\""));
-        return;
-    }
-    buf_add(out, bytes.has_nul ? S("~{") : S("{"));
-    put_number(out, bytes.size);
-    buf_add(out, S("}\r\n"));
-    f->bytes = bytes;
+    char *from = room(p, f), *to = print_label(f, from, item->label);
+    if (found == FETCH_FOUND)
+        to = print_bytes(f, to, item, &bytes);
+    else
+        to = print(to, item->kind == FETCH_BINARY_SIZE ? S("0") : S("NIL"));
+    wrote(p, from, to);
 }
 
 static void put_item(struct imap *p, struct fetch *f, const struct fetch_item *item,
                      const struct message_parts *texts)
 {
-    struct buf *out = imap_out(p);
-    const struct entry *e = &f->entries[f->at];
+    char *from, *to;
     switch (item->kind) {
     case FETCH_ENVELOPE:
-        put_text(f, out, item, texts->envelope);
+        put_text(p, f, item, texts->envelope);
         return;
     case FETCH_BODYSTRUCTURE:
-        put_text(f, out, item, texts->bodystructure);
+        put_text(p, f, item, texts->bodystructure);
         return;
     case FETCH_BODY:
-        put_short_structure(f, out, item, texts->bodystructure);
+        put_body(p, f, item, texts->bodystructure);
+        return;
+    case FETCH_PREVIEW:
+        put_label(p, f, item->label);
+        imap_put_string(p, texts->preview);
         return;
     case FETCH_SECTION:
     case FETCH_BINARY:
     case FETCH_BINARY_SIZE:
-        put_section(f, out, item);
+        put_section(p, f, item);
         return;
     default:
-        put_label(f, out, item->label);
-    }
-    switch (item->kind) {
-    case FETCH_UID:
-        put_number(out, e->uid);
-        return;
-    case FETCH_FLAGS:
-        buf_add(out, flags_text(p, f, e));
-        return;
-    case FETCH_SIZE:
-        put_number(out, e->size);
-        return;
-    case FETCH_MODSEQ:
-        put_modseq(out, e);
-        return;
-    case FETCH_INTERNALDATE:
-        put_date(out, texts->internaldate_ms, texts->zone_minutes);
-        return;
-    default: /* FETCH_PREVIEW */
-        imap_put_string(p, texts->preview);
+        from = room(p, f);
+        to = print_label(f, from, item->label);
+        wrote(p, from, print_value(p, to, item->kind, &f->entries[f->at], texts));
     }
 }
 
 /* After \Seen was set: FLAGS, and with CONDSTORE UID and MODSEQ (RFC 7162 3.2.4), if not asked. */
-static void put_seen(struct imap *p, struct fetch *f)
+static char *print_seen(struct imap *p, struct fetch *f, char *to)
 {
-    struct buf *out = imap_out(p);
+    static const struct {
+        enum fetch_kind kind;
+        slice label;
+        bool condstore;
+    } rows[] = {
+        {FETCH_UID, {"UID ", 4}, true},
+        {FETCH_FLAGS, {"FLAGS ", 6}, false},
+        {FETCH_MODSEQ, {"MODSEQ ", 7}, true},
+    };
     const struct entry *e = &f->entries[f->at];
-    bool condstore = p->enabled & (ENABLED_CONDSTORE | ENABLED_QRESYNC);
-    if (condstore && !fetch_has(&f->items, FETCH_UID)) {
-        put_label(f, out, S("UID "));
-        put_number(out, e->uid);
-    }
-    if (!fetch_has(&f->items, FETCH_FLAGS)) {
-        put_label(f, out, S("FLAGS "));
-        buf_add(out, flags_text(p, f, e));
-    }
-    if (condstore && !fetch_has(&f->items, FETCH_MODSEQ)) {
-        put_label(f, out, S("MODSEQ "));
-        put_modseq(out, e);
-    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (!fetch_has(&f->items, rows[i].kind) &&
+            (!rows[i].condstore || p->enabled & ENABLED_CONDSTORE)) {
+            to = print_label(f, to, rows[i].label);
+            to = print_value(p, to, rows[i].kind, e, NULL);
+        }
     imap_told(p, e);
+    return to;
 }
 
 /* ---- the line ---- */
 
 static void begin(struct imap *p, struct fetch *f)
 {
-    struct buf *out = imap_out(p);
-    buf_add(out, S("* "));
-    put_number(out, f->rows[f->at].position + UINT64_C(1));
-    buf_add(out, S(" FETCH ("));
+    char *from = room(p, f), *to = print(from, S("* "));
+    to = imap_print_number(f->rows[f->at].position + UINT64_C(1), to);
+    wrote(p, from, print(to, S(" FETCH (")));
     f->is_open = true;
     f->is_empty = true;
     f->item = 0;
-    f->bytes = (struct fetch_bytes){0};
 }
 
 static void end(struct imap *p, struct fetch *f)
 {
-    struct buf *out = imap_out(p);
+    char *from = room(p, f), *to = from;
     if (f->rows[f->at].newly_seen)
-        put_seen(p, f);
+        to = print_seen(p, f, to);
     if (f->is_empty) { /* the grammar wants one */
-        put_label(f, out, S("UID "));
-        put_number(out, f->entries[f->at].uid);
+        to = print_label(f, to, S("UID "));
+        to = imap_print_number(f->entries[f->at].uid, to);
     }
-    buf_add(out, S(")\r\n"));
+    wrote(p, from, print(to, S(")\r\n")));
     f->is_open = false;
 }
 
@@ -251,6 +246,8 @@ bool fetch_fits(struct imap *p, const struct fetch *f, const struct message_part
 enum fetch_step fetch_write(struct imap *p, struct fetch *f, const struct message_parts *texts)
 {
     struct buf *out = imap_out(p);
+    if (buf_room(out) < f->item_room)
+        return FETCH_PAUSED;
     if (!f->is_open)
         begin(p, f);
     for (;;) {

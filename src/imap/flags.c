@@ -102,38 +102,69 @@ uint64_t imap_keyword_bit(struct imap *p, slice name)
 
 /* ---- writing ---- */
 
-static void put_word(struct buf *out, bool *first, slice word)
+static char *print(char *to, slice text)
 {
-    if (!*first)
-        buf_add_byte(out, ' ');
-    *first = false;
-    buf_add(out, word);
+    memcpy(to, text.p, text.n);
+    return to + text.n;
 }
 
-void imap_put_flags(struct imap *p, struct buf *out, const struct entry *e)
+char *imap_print_number(uint64_t n, char *to)
 {
-    bool first = true;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    char text[IMAP_NUMBER_MAX], *p = text + sizeof(text);
+    for (; n >= 10; n /= 100)
+        memcpy(p -= 2, pairs + n % 100 * 2, 2);
+    if (n)
+        *--p = (char)('0' + n);
+    if (p == text + sizeof(text))
+        *--p = '0';
+    return print(to, (slice){p, (size_t)(text + sizeof(text) - p)});
+}
+
+/* Each word is printed with a space behind it; the ")" takes the place of the last one. */
+char *imap_print_flags(struct imap *p, const struct entry *e, char *to)
+{
     uint64_t keywords = e->flags >> KEYWORD_FIRST << KEYWORD_FIRST;
+    *to++ = '(';
+    char *words = to;
+    for (size_t i = 0; i < SYSTEM_FLAGS; i++)
+        if (e->flags & system_flags[i].bit) {
+            to = print(to, system_flags[i].name);
+            *to++ = ' ';
+        }
+    if (p->selected && selected_is_recent(p->selected, e->uid))
+        to = print(to, S("\\Recent "));
     if (keywords & ~p->keyword_mask)
         imap_keywords_load(p);
-    keywords &= p->keyword_mask;
-    buf_add_byte(out, '(');
-    for (size_t i = 0; i < SYSTEM_FLAGS; i++)
-        if (e->flags & system_flags[i].bit)
-            put_word(out, &first, system_flags[i].name);
-    if (p->selected && selected_is_recent(p->selected, e->uid))
-        put_word(out, &first, S("\\Recent"));
-    for (; keywords; keywords &= keywords - 1)
-        put_word(out, &first, p->keywords[__builtin_ctzll(keywords)]);
-    buf_add_byte(out, ')');
+    for (keywords &= p->keyword_mask; keywords; keywords &= keywords - 1) {
+        to = print(to, p->keywords[__builtin_ctzll(keywords)]);
+        *to++ = ' ';
+    }
+    to -= to > words;
+    *to++ = ')';
+    return to;
 }
 
 void imap_put_fetch_flags(struct imap *p, uint32_t position, const struct entry *e)
 {
     struct buf *out = imap_out(p);
-    buf_printf(out, "* %u FETCH (UID %u FLAGS ", position + 1, e->uid);
-    imap_put_flags(p, out, e);
-    if (p->enabled & ENABLED_CONDSTORE)
-        buf_printf(out, " MODSEQ (%lld)", (long long)e->modseq);
-    buf_add(out, S(")\r\n"));
+    char *from = buf_space(out, IMAP_FLAGS_MAX + 4 * IMAP_NUMBER_MAX + 64), *to = from;
+    if (!from)
+        return;
+    to = print(to, S("* "));
+    to = imap_print_number(position + UINT64_C(1), to);
+    to = print(to, S(" FETCH (UID "));
+    to = imap_print_number(e->uid, to);
+    to = print(to, S(" FLAGS "));
+    to = imap_print_flags(p, e, to);
+    if (p->enabled & ENABLED_CONDSTORE) {
+        to = print(to, S(" MODSEQ ("));
+        to = imap_print_number((uint64_t)e->modseq, to);
+        *to++ = ')';
+    }
+    to = print(to, S(")\r\n"));
+    buf_wrote(out, (size_t)(to - from));
 }

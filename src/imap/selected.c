@@ -110,6 +110,11 @@ uint32_t selected_seek(const struct imap_selected *sel, uint32_t uid)
     return view_seek(sel->view, uid) + held_below(sel, uid);
 }
 
+uint32_t selected_of_view(const struct imap_selected *sel, uint32_t position, uint32_t uid)
+{
+    return position + held_below(sel, uid);
+}
+
 uint32_t selected_last_uid(const struct imap_selected *sel)
 {
     struct entry e;

@@ -63,6 +63,8 @@ uint32_t selected_list(const struct imap_selected *sel, uint32_t position, struc
                        uint32_t n);
 /* Position of the first entry whose uid is >= uid; the count when there is none. */
 uint32_t selected_seek(const struct imap_selected *sel, uint32_t uid);
+/* Position of an entry that stands at a position of the view. */
+uint32_t selected_of_view(const struct imap_selected *sel, uint32_t position, uint32_t uid);
 /* The largest uid, 0 when it is empty. */
 uint32_t selected_last_uid(const struct imap_selected *sel);
 /* HIGHESTMODSEQ: never higher than that of an expunge the client was not told (rule I19). */

@@ -34,8 +34,8 @@ bool chunk_next(struct chunk_reader *r)
 {
     uint64_t uid, message, modseq, flags, size;
     slice s = r->rest;
-    if (!varint_take(&s, &uid) || !varint_take(&s, &message) || !varint_take(&s, &modseq) ||
-        !varint_take(&s, &flags) || !varint_take(&s, &size))
+    if (!varint_next(&s, &uid) || !varint_next(&s, &message) || !varint_next(&s, &modseq) ||
+        !varint_next(&s, &flags) || !varint_next(&s, &size))
         return false;
     struct entry e = {.flags = flags, .size = size};
     if (uid == 0 || uid > UINT32_MAX - r->e.uid ||
