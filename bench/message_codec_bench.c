@@ -100,6 +100,10 @@ int main(void)
         english[i] = sentence[0][i % n];
     for (size_t i = 0, n = strlen(sentence[1]); i < SIZE; i++)
         chinese[i] = sentence[1][i % n];
+    char *plain = arena_alloc(&a, SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        plain[i] =
+            "The horse was changed at the relay station, and the letter went on.\r\n"[i % 69];
     slice qp_english = qp_encode(&a, (slice){english, SIZE}, QP_TEXT);
     slice qp_chinese = qp_encode(&a, (slice){chinese, SIZE / 3}, QP_TEXT);
     const struct job jobs[] = {
@@ -110,8 +114,10 @@ int main(void)
         {"base64 encode, lines", base64_encode_lines, bytes, 3},
         {"base64 encode, one line", base64_encode, bytes, 3},
         {"base64 encode, portable kernel", base64_lines_portable, bytes, 0},
+        {"qp decode, plain lines", run_qp_decode, {plain, SIZE}, 0},
         {"qp decode, English", run_qp_decode, qp_english, 0},
         {"qp decode, Chinese", run_qp_decode, qp_chinese, 0},
+        {"qp encode, plain lines", run_qp_encode, {plain, SIZE}, 0},
         {"qp encode, English", run_qp_encode, {english, SIZE}, 0},
         {"qp encode, Chinese", run_qp_encode, {chinese, SIZE / 3}, 0},
         {"qp length, Chinese", run_qp_length, {chinese, SIZE / 3}, 0},

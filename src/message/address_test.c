@@ -1,3 +1,4 @@
+/* Addresses in header fields: RFC 5322 3.4, 4.4 and its appendix A, RFC 6854, rule M10. */
 #include "message/address.h"
 
 #include "base/test.h"

@@ -1,3 +1,7 @@
+/*
+ * Reading Authentication-Results (RFC 8601 2.2): words, quoted strings and signs, comments skipped,
+ * until the grammar is left; what was whole before that counts.
+ */
 #include "message/authres.h"
 
 #include "base/banned.h"

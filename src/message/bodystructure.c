@@ -1,3 +1,7 @@
+/*
+ * Printing ENVELOPE, BODY and BODYSTRUCTURE (RFC 9051 7.5.2): one function for each production of
+ * the grammar, one pass over the tree, straight into the text that is sent.
+ */
 #include "message/bodystructure.h"
 
 #include "message/address.h"

@@ -1,3 +1,4 @@
+/* ENVELOPE, BODY and BODYSTRUCTURE: RFC 9051 7.5.2, rules I13 and I14. */
 #include "message/bodystructure.h"
 
 #include "base/test.h"

@@ -1,3 +1,4 @@
+/* Dates: RFC 5322 3.3 and 4.3, and what four decades of mail wrote instead (rule M10). */
 #include "message/date.h"
 
 #include "base/test.h"

@@ -1,3 +1,8 @@
+/*
+ * What delivery computes once (derive.h).  What is needed on the way, decoded bodies above all,
+ * lies in a scratch arena that lives for one field or part; the caller's arena gets the results
+ * only.
+ */
 #include "message/derive.h"
 
 #include "base/limits.h"

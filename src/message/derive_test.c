@@ -1,3 +1,4 @@
+/* What delivery stores: previews, search text, body lists (RFC 8621 4.1.4), subjects (RFC 5256). */
 #include "message/derive.h"
 
 #include "message/out.h"

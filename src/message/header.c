@@ -1,3 +1,7 @@
+/*
+ * Walking over a header line by line (RFC 5322 2.2, 4.5; rule M2).  header_scan() finds where it
+ * ends and what is wrong with it; header_next() gives the fields of what is known to be a header.
+ */
 #include "message/header.h"
 
 #include "base/limits.h"

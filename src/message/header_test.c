@@ -1,3 +1,4 @@
+/* Headers: where they end, their fields, what is wrong with them (RFC 5322 2.2, 4.5; M2, M11). */
 #include "message/header.h"
 
 #include "base/test.h"

@@ -1,3 +1,5 @@
+/* Fields of mailing lists and of automatic mail (RFC 2369, 2919, 3834, 8058), and bulk mail's own.
+ */
 #include "message/listing.h"
 
 #include "message/header.h"

@@ -1,3 +1,7 @@
+/*
+ * Message identifiers (RFC 5322 3.6.4, 4.5.4).  What stands between "<" and ">" is an id, white
+ * space in it taken out; without brackets each word with an "@" is one.
+ */
 #include "message/msgid.h"
 
 #include "base/limits.h"

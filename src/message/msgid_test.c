@@ -1,3 +1,4 @@
+/* Message identifiers: RFC 5322 3.6.4 and 4.5.4, rule M12. */
 #include "message/msgid.h"
 
 #include "base/test.h"

@@ -1,3 +1,4 @@
+/* The tree of parts: RFC 2045-2049, rules M1-M4, M9, M11; caps and memory. */
 #include "message/parse.h"
 
 #include "base/limits.h"

@@ -1,3 +1,4 @@
+/* Reading the trace (RFC 5321 4.4): clauses "from", "by", … with the comments behind them. */
 #include "message/received.h"
 
 #include "message/date.h"

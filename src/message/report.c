@@ -1,3 +1,8 @@
+/*
+ * Reading delivery status (RFC 3464, 6533) and disposition (RFC 8098) notifications: the second
+ * part of a multipart/report holds groups of fields, the first about the message, then one a
+ * recipient.
+ */
 #include "message/report.h"
 
 #include "message/date.h"

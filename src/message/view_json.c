@@ -1,3 +1,4 @@
+/* The JSON of one message (view_json.h), printed in the order in which it is found. */
 #include "message/view_json.h"
 
 #include <openssl/sha.h>
