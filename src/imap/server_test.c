@@ -291,6 +291,34 @@ static void test_resync(void **state)
     harness_end(&c.h);
 }
 
+/* A mailbox deleted or renamed under a session: its messages go, or stay. */
+static void test_deleted_under_it(void **state)
+{
+    (void)state;
+    struct harness h = {0}, other = {0};
+    imap_post_fresh(&post);
+    imap_post_start(&post, &h);
+    imap_post_start(&post, &other);
+    ask_ok(&h, "a CREATE box", "a OK");
+    struct folder f;
+    struct arena a = {0};
+    assert_true(folder_find(post.post.store, &a, post.account, S("box"), &f));
+    imap_post_append(&post, f.mailbox, 0, S("A: b\r\n\r\n"));
+    imap_post_append(&post, f.mailbox, 0, S("A: c\r\n\r\n"));
+    ask_ok(&h, "b SELECT box", "b OK");
+    ask_ok(&other, "c RENAME box bin", "c OK");
+    assert_slice(ask(&h, "d NOOP"), S("d OK Done\r\n"));
+    ask_ok(&h, "e UID FETCH 1 BODY[]", "e OK");
+    ask_ok(&other, "f DELETE bin", "f OK");
+    ask_ok(&h, "g FETCH 1:2 (UID BODY.PEEK[HEADER])", "A: b\r\n");
+    assert_slice(ask(&h, "h NOOP"), S("* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nh OK Done\r\n"));
+    ask_ok(&h, "i UID STORE 1:* +FLAGS (\\Seen)", "i ");
+    ask_ok(&h, "j CLOSE", "j OK");
+    arena_end(&a);
+    harness_end(&h);
+    harness_end(&other);
+}
+
 /* A slow reader costs constant memory: 3,000 EXPUNGE lines and more wait in the store, not in out.
  */
 static void test_slow_reader(void **state)
@@ -428,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_literal_in_place),
         cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_deleted_under_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
