@@ -156,6 +156,8 @@ static enum search_answer decide(struct search_scan *s, const struct message *m,
     struct search_subject subject = subject_of(s, i);
     enum search_answer a = s->answer[i];
     bool good = true;
+    if (a == SEARCH_NEEDS_HEADER && m->size <= HEADER_STEP) /* whole at once */
+        a = SEARCH_NEEDS_MESSAGE;
     if (a == SEARCH_NEEDS_HEADER) {
         good = read_header(s, m, &subject.header);
         subject.known = KNOWS_HEADER;
