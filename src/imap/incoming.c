@@ -1,3 +1,4 @@
+/* Pieces of a literal to a spool, then what the store wants of it. */
 #include "imap/incoming.h"
 
 #include <openssl/sha.h>

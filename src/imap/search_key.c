@@ -1,3 +1,7 @@
+/*
+ * Words come from one table; a word has one kind of argument.  NOT turns a key round, OR with OR
+ * behind it becomes one OR of many, so that the long chains clients write are not deep.
+ */
 #include "imap/search_key.h"
 
 #include "base/casefold.h"

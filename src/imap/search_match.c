@@ -1,3 +1,7 @@
+/*
+ * Three values: yes, no, or what must be known first.  AND and OR ask for the least that may decide
+ * them; NOT leaves a need as it is.
+ */
 #include "imap/search_match.h"
 
 #include "base/casefold.h"

@@ -1,3 +1,4 @@
+/* Entries all at once, rows all at once, messages one a step. */
 #include "imap/search_scan.h"
 
 #include "base/budget.h"

@@ -1,3 +1,4 @@
+/* The arguments of COPY and MOVE, the call of the store, and COPYUID. */
 #include "imap/transfer.h"
 
 #include "base/log.h"
