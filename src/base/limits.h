@@ -43,17 +43,18 @@
 #define LIMIT_APP_PASSWORDS     100   /* an account */
 
 /* IMAP (RFC 9051; RFC 7888 for literals). */
-#define LIMIT_IMAP_TAG           64
-#define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
-#define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
-#define LIMIT_IMAP_PATTERNS      100          /* of one LIST */
-#define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
-#define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
-#define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
-#define LIMIT_IMAP_LABEL         (16 * 1024)  /* of one item: a HEADER.FIELDS with all its names */
-#define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
-#define LIMIT_IMAP_RESPONSE      (16 << 20)   /* our client takes: a response without message texts */
-#define LIMIT_IMAP_FOUND         (4 << 20)    /* our client takes: numbers of one search */
+#define LIMIT_IMAP_TAG            64
+#define LIMIT_IMAP_COMMAND        (256 * 1024) /* a command with its literals, after login */
+#define LIMIT_IMAP_COMMAND_EARLY  (16 * 1024)  /* before login */
+#define LIMIT_IMAP_PATTERNS       100          /* of one LIST */
+#define LIMIT_IMAP_MATCHES        1000         /* pairs of QRESYNC that are looked at */
+#define LIMIT_IMAP_SET            50000        /* ranges in one set as written */
+#define LIMIT_IMAP_FETCH          500          /* items of one FETCH */
+#define LIMIT_IMAP_FIELDS         200          /* names in one HEADER.FIELDS */
+#define LIMIT_IMAP_LABEL          (16 * 1024)  /* of one item: a HEADER.FIELDS with all its names */
+#define LIMIT_IMAP_PART           1000         /* bytes of one part number: "1.2.3" */
+#define LIMIT_IMAP_RESPONSE       (16 << 20) /* our client takes: a response without message texts */
+#define LIMIT_IMAP_FOUND          (4 << 20)  /* our client takes: numbers of one search */
 #define LIMIT_IMAP_TAG            64
 #define LIMIT_IMAP_COMMAND        (256 * 1024) /* a command with its literals, after login */
 #define LIMIT_IMAP_COMMAND_EARLY  (16 * 1024)  /* before login */
@@ -62,24 +63,24 @@
 #define LIMIT_IMAP_IDLE_TEXT      512         /* of the command's buffer, kept between commands */
 #define LIMIT_IMAP_QUOTED         1000        /* a longer string travels as a literal */
 #define LIMIT_IMAP_FLAGS          64          /* keywords in one list */
-#define LIMIT_IMAP_PATTERNS      100          /* of one LIST */
+#define LIMIT_IMAP_PATTERNS       100         /* of one LIST */
 #define LIMIT_IMAP_SET            50000       /* ranges in one set as written */
 #define LIMIT_IMAP_FETCH          500         /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS         200         /* names in one HEADER.FIELDS */
 #define LIMIT_IMAP_PART           1000        /* bytes of one part number: "1.2.3" */
-#define LIMIT_SEARCH_KEYS        2000         /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH       100          /* keys in one another */
-#define LIMIT_SEARCH_STRING      (64 * 1024)  /* a string to find, folded */
-#define LIMIT_IMAP_RESPONSE      (16 << 20) /* our client takes: a response without message texts */
-#define LIMIT_IMAP_FOUND         (4 << 20)  /* our client takes: numbers of one search */
-#define LIMIT_SEARCH_KEYS        2000       /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH       100        /* keys in one another */
-#define LIMIT_SEARCH_STRING      (64 * 1024) /* a string to find, folded */
-#define LIMIT_APPEND_MESSAGES    100          /* of one APPEND (RFC 3502) */
-#define LIMIT_IMAP_COPYUID       (64 * 1024)  /* both sets; longer ones are left out */
-#define LIMIT_SEARCH_KEYS        2000         /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH       100          /* keys in one another */
-#define LIMIT_SEARCH_STRING      (64 * 1024)  /* a string to find, folded */
+#define LIMIT_SEARCH_KEYS         2000        /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH        100         /* keys in one another */
+#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
+#define LIMIT_IMAP_RESPONSE       (16 << 20) /* our client takes: a response without message texts */
+#define LIMIT_IMAP_FOUND          (4 << 20)  /* our client takes: numbers of one search */
+#define LIMIT_SEARCH_KEYS         2000       /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH        100        /* keys in one another */
+#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
+#define LIMIT_APPEND_MESSAGES     100         /* of one APPEND (RFC 3502) */
+#define LIMIT_IMAP_COPYUID        (64 * 1024) /* both sets; longer ones are left out */
+#define LIMIT_SEARCH_KEYS         2000        /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH        100         /* keys in one another */
+#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */
@@ -106,7 +107,7 @@
 #define LIMIT_HASH_QUEUE   256          /* jobs that wait for a thread */
 #define LIMIT_DNS_QUEUE    1024
 #define LIMIT_DNS_THREADS  64
-#define LIMIT_TLS_SESSIONS 1000 /* servers whose last session a client remembers */
+#define LIMIT_TLS_SESSIONS 1000        /* servers whose last session a client remembers */
 #define LIMIT_TLS_MEMORY   (32 * 1024) /* reckoned for the TLS of one connection */
 
 /* The DNS cache; what is kept is asked again after at most so many seconds. */
@@ -141,32 +142,33 @@
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
 /* The store. */
-#define LIMIT_CHUNK          3900        /* packed entries of one row */
-#define LIMIT_BATCH_CALLS    1024        /* transactions in one group commit */
-#define LIMIT_BATCH_BYTES    (16 << 20)  /* body bytes in one group commit */
-#define LIMIT_STEP           1000        /* entries a bulk transaction touches */
-#define LIMIT_SEGMENT        (64 << 20)  /* a new segment begins beyond */
-#define LIMIT_READ_STEP      (64 * 1024) /* one pread of a body */
-#define LIMIT_READERS        8           /* connections for reading; a reader waits for one */
-#define LIMIT_LOG_GATHERED   (120 * 1024) /* bytes of the log written at once; SQLite wants < 128 KiB */
-#define LIMIT_MEMO           (2 << 20)   /* bytes of the directory remembered */
-#define LIMIT_MEMO_VALUE     4096        /* longer answers are not */
-#define LIMIT_SEGMENTS_OPEN  64          /* descriptors kept for reading */
-#define LIMIT_WRITER_CACHE   (8 << 20)   /* SQLite pages of the writer */
-#define LIMIT_READER_CACHE   (1 << 20)   /* SQLite pages of one reader */
-#define LIMIT_MAILBOX_CACHE  4096        /* mailboxes the writer remembers */
-#define LIMIT_ACCOUNT_CACHE  16384       /* accounts the writer remembers */
-#define LIMIT_VIEW_CACHE     (4 << 20)   /* bytes of views nobody holds */
-#define LIMIT_MAILBOX_NAME   1000        /* UTF-8 path */
-#define LIMIT_MAILBOX_LEVEL  255         /* UTF-8 between two "/" */
-#define LIMIT_MAILBOX_DEPTH  32          /* levels */
-#define LIMIT_MAILBOXES      10000       /* of one account */
-#define LIMIT_SUBSCRIPTIONS  20000       /* of one account */
-#define LIMIT_KEYWORD        128         /* the name of a keyword */
-#define LIMIT_CALL_BODIES    100         /* bodies of one transaction (MULTIAPPEND) */
-#define LIMIT_WAL_PAGES      4096        /* 16 MiB: then the log is copied back */
-#define LIMIT_WAL_PAGES_HARD 32768       /* 128 MiB: then the writer waits for that */
-#define LIMIT_FETCHED        65536       /* marks kept in memory before they are written */
+#define LIMIT_CHUNK       3900        /* packed entries of one row */
+#define LIMIT_BATCH_CALLS 1024        /* transactions in one group commit */
+#define LIMIT_BATCH_BYTES (16 << 20)  /* body bytes in one group commit */
+#define LIMIT_STEP        1000        /* entries a bulk transaction touches */
+#define LIMIT_SEGMENT     (64 << 20)  /* a new segment begins beyond */
+#define LIMIT_READ_STEP   (64 * 1024) /* one pread of a body */
+#define LIMIT_READERS     8           /* connections for reading; a reader waits for one */
+#define LIMIT_LOG_GATHERED                                                                         \
+    (120 * 1024) /* bytes of the log written at once; SQLite wants < 128 KiB */
+#define LIMIT_MEMO           (2 << 20) /* bytes of the directory remembered */
+#define LIMIT_MEMO_VALUE     4096      /* longer answers are not */
+#define LIMIT_SEGMENTS_OPEN  64        /* descriptors kept for reading */
+#define LIMIT_WRITER_CACHE   (8 << 20) /* SQLite pages of the writer */
+#define LIMIT_READER_CACHE   (1 << 20) /* SQLite pages of one reader */
+#define LIMIT_MAILBOX_CACHE  4096      /* mailboxes the writer remembers */
+#define LIMIT_ACCOUNT_CACHE  16384     /* accounts the writer remembers */
+#define LIMIT_VIEW_CACHE     (4 << 20) /* bytes of views nobody holds */
+#define LIMIT_MAILBOX_NAME   1000      /* UTF-8 path */
+#define LIMIT_MAILBOX_LEVEL  255       /* UTF-8 between two "/" */
+#define LIMIT_MAILBOX_DEPTH  32        /* levels */
+#define LIMIT_MAILBOXES      10000     /* of one account */
+#define LIMIT_SUBSCRIPTIONS  20000     /* of one account */
+#define LIMIT_KEYWORD        128       /* the name of a keyword */
+#define LIMIT_CALL_BODIES    100       /* bodies of one transaction (MULTIAPPEND) */
+#define LIMIT_WAL_PAGES      4096      /* 16 MiB: then the log is copied back */
+#define LIMIT_WAL_PAGES_HARD 32768     /* 128 MiB: then the writer waits for that */
+#define LIMIT_FETCHED        65536     /* marks kept in memory before they are written */
 
 /* The process-wide budget of base/budget.h. */
 #define LIMIT_MEMORY (512 << 20)

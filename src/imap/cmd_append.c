@@ -60,6 +60,14 @@ static bool is_good(struct imap *p, const struct incoming *m)
 
 /* ---- the announcement ---- */
 
+static void refused(struct imap *p, enum outcome o, enum refusal why)
+{
+    if (o == PERMFAIL && why == REFUSED_MISSING)
+        imap_no(p, "[TRYCREATE] No such mailbox");
+    else
+        imap_refused(p, o, why);
+}
+
 /* The mailbox; false after the answer. */
 static bool begin(struct imap *p, slice *args)
 {
@@ -67,8 +75,9 @@ static bool begin(struct imap *p, slice *args)
     struct folder f;
     if (!imap_mailbox_name(p, args, &name))
         return false;
-    if (!folder_find(p->options->login->store, &p->scratch, p->account, name, &f) || !f.mailbox) {
-        imap_no(p, "[TRYCREATE] No such mailbox");
+    enum outcome o = folder_find(p->options->login->store, &p->scratch, p->account, name, &f);
+    if (o != DONE) {
+        refused(p, o, REFUSED_MISSING);
         return false;
     }
     struct appending *x = arena_new(&p->scratch, struct appending);
@@ -178,15 +187,12 @@ static void appended(struct imap *p, const struct mailbox_append *m, size_t coun
                 m[count - 1].uid, count);
 }
 
-static void refused(struct imap *p, enum outcome o, const struct mailbox_append *m, size_t count)
+static enum refusal why_not(const struct mailbox_append *m, size_t count)
 {
     enum refusal why = REFUSED_NOT;
     for (size_t i = 0; i < count && why == REFUSED_NOT; i++)
         why = m[i].why;
-    if (o == PERMFAIL && why == REFUSED_MISSING)
-        imap_no(p, "[TRYCREATE] No such mailbox");
-    else
-        imap_refused(p, o, why);
+    return why;
 }
 
 void imap_cmd_append(struct imap *p, slice args)
@@ -209,7 +215,7 @@ void imap_cmd_append(struct imap *p, slice args)
     if (o == DONE)
         appended(p, m, x->count);
     else
-        refused(p, o, m, x->count);
+        refused(p, o, why_not(m, x->count));
 }
 
 slice imap_append_limit(struct imap *p)

@@ -51,7 +51,7 @@ void imap_cmd_getquotaroot(struct imap *p, slice args)
         imap_syntax(p);
         return;
     }
-    bool found = folder_find(p->options->login->store, &p->scratch, p->account, name, &f);
+    bool found = folder_find(p->options->login->store, &p->scratch, p->account, name, &f) == DONE;
     bool counts = !found || f.role != ROLE_RECOVERABLE;
     buf_add(imap_out(p), S("* QUOTAROOT "));
     imap_put_mailbox(p, name);

@@ -14,7 +14,8 @@
 struct selecting {
     bool condstore, qresync;
     uint64_t uidvalidity, modseq;
-    struct imap_set known; /* count 0: all */
+    struct imap_set known;         /* count 0: all */
+    struct imap_set numbers, uids; /* pairs (RFC 7162 3.2.5.2) */
     struct uid_range *vanished;
     size_t vanished_count, vanished_at;
     uint32_t position; /* of the next to look at */
@@ -22,13 +23,12 @@ struct selecting {
 
 /* ---- arguments ---- */
 
-/* "(1:2 5:6)": numbers and the uids they had; the log knows better, so it is only read. */
-static bool match_data(struct imap *p, slice *in)
+/* "(1:2 5:6)": some numbers and the uids they had. */
+static bool match_data(struct imap *p, slice *in, struct selecting *w)
 {
-    struct imap_set set;
-    return slice_eat(in, S("(")) && imap_set(&p->scratch, in, 0, &set) && !set.has_star &&
-           imap_space(in) && imap_set(&p->scratch, in, 0, &set) && !set.has_star &&
-           slice_eat(in, S(")"));
+    return slice_eat(in, S("(")) && imap_set(&p->scratch, in, 0, &w->numbers) &&
+           !w->numbers.has_star && imap_space(in) && imap_set(&p->scratch, in, 0, &w->uids) &&
+           !w->uids.has_star && slice_eat(in, S(")"));
 }
 
 /* "(67890007 20050715194045000 41,43:211 (…))" */
@@ -43,7 +43,7 @@ static bool qresync(struct imap *p, slice *in, struct selecting *w)
         bool first = in->n && in->p[0] != '(';
         if (first && (!imap_set(&p->scratch, in, 0, &w->known) || w->known.has_star))
             return false;
-        if ((!first || imap_space(in)) && !match_data(p, in))
+        if ((!first || imap_space(in)) && !match_data(p, in, w))
             return false;
     }
     return slice_eat(in, S(")"));
@@ -117,20 +117,68 @@ static void tell_vanished(struct imap *p)
         p->next = tell_vanished;
 }
 
+/* The nth number of a set, from *range on; 0 when it has fewer. */
+static uint32_t nth(const struct imap_set *s, size_t *range, uint32_t *before, uint32_t n)
+{
+    for (; *range < s->count; ++*range) {
+        const struct imap_range *r = &s->ranges[*range];
+        if (n - *before <= r->high - r->low)
+            return r->low + (n - *before);
+        *before += r->high - r->low + 1;
+    }
+    return 0;
+}
+
+/*
+ * The highest uid of a pair that still is so: the client knows what went below it, however long
+ * ago.  Only the first pairs are looked at.
+ */
+static uint32_t matched(const struct imap_selected *sel, const struct selecting *w)
+{
+    size_t number_range = 0, uid_range = 0;
+    uint32_t numbers_before = 0, uids_before = 0, found = 0;
+    struct entry e;
+    for (uint32_t n = 0; n < LIMIT_IMAP_MATCHES; n++) {
+        uint32_t number = nth(&w->numbers, &number_range, &numbers_before, n);
+        uint32_t uid = nth(&w->uids, &uid_range, &uids_before, n);
+        if (!number || !uid || !selected_at(sel, number - 1, &e) || e.uid != uid)
+            break;
+        found = uid;
+    }
+    return found;
+}
+
+/* The uids the client may not know the end of; none: all. */
+static struct uid_range *may_have_vanished(struct imap *p, const struct selecting *w, size_t *count)
+{
+    uint32_t above = matched(p->selected, w);
+    struct uid_range *r = arena_array(&p->scratch, w->known.count + 1, sizeof(*r));
+    *count = 0;
+    if (w->known.count == 0 && above && above < UINT32_MAX)
+        r[(*count)++] = (struct uid_range){above + 1, UINT32_MAX};
+    for (size_t i = 0; i < w->known.count; i++) {
+        uint32_t low = w->known.ranges[i].low, high = w->known.ranges[i].high;
+        if (high > above)
+            r[(*count)++] = (struct uid_range){low > above ? low : above + 1, high};
+    }
+    return r;
+}
+
 static void resync(struct imap *p)
 {
     struct selecting *w = p->work;
     const struct imap_selected *sel = p->selected;
-    struct uid_range *known = arena_array(&p->scratch, w->known.count + 1, sizeof(*known));
-    for (size_t i = 0; i < w->known.count; i++)
-        known[i] = (struct uid_range){w->known.ranges[i].low, w->known.ranges[i].high};
-    if (view_vanished(sel->store, &p->scratch, sel->view, (int64_t)w->modseq, known, w->known.count,
-                      &w->vanished, &w->vanished_count)) {
+    size_t count;
+    struct uid_range *asked = may_have_vanished(p, w, &count);
+    if (count == 0 && w->known.count) {
+        tell_changed(p);
+    } else if (view_vanished(sel->store, &p->scratch, sel->view, (int64_t)w->modseq, asked, count,
+                             &w->vanished, &w->vanished_count)) {
         tell_vanished(p);
-        return;
+    } else {
+        imap_unselect(p);
+        imap_refused(p, TEMPFAIL, REFUSED_NOT);
     }
-    imap_unselect(p);
-    imap_refused(p, TEMPFAIL, REFUSED_NOT);
 }
 
 static void describe(struct imap *p)
@@ -157,9 +205,9 @@ static bool open_mailbox(struct imap *p, slice name, bool read_only)
         imap_unselect(p);
         imap_untagged(p, "OK [CLOSED] The mailbox before is closed");
     }
-    bool found = folder_find(store, &p->scratch, p->account, name, &folder) && folder.mailbox;
-    if (!found) {
-        imap_refused(p, PERMFAIL, REFUSED_MISSING);
+    enum outcome o = folder_find(store, &p->scratch, p->account, name, &folder);
+    if (o != DONE) {
+        imap_refused(p, o, REFUSED_MISSING);
         return false;
     }
     read_only = read_only || folder.role == ROLE_RECOVERABLE;

@@ -160,10 +160,13 @@ void imap_cmd_status(struct imap *p, slice args)
     slice name;
     if (!imap_mailbox_name(p, &args, &name))
         return;
-    if (!imap_space(&args) || !imap_status_items(p, &args, &items) || args.n)
+    if (!imap_space(&args) || !imap_status_items(p, &args, &items) || args.n) {
         imap_syntax(p);
-    else if (!folder_find(p->options->login->store, &p->scratch, p->account, name, &f))
-        imap_refused(p, PERMFAIL, REFUSED_MISSING);
+        return;
+    }
+    enum outcome o = folder_find(p->options->login->store, &p->scratch, p->account, name, &f);
+    if (o != DONE)
+        imap_refused(p, o, REFUSED_MISSING);
     else if (!imap_put_status(p, &f, items))
         imap_refused(p, TEMPFAIL, REFUSED_NOT);
     else

@@ -291,6 +291,42 @@ static void test_resync(void **state)
     harness_end(&c.h);
 }
 
+/* RFC 7162 3.2.5.2: below a number that still has its uid, the client knows what went. */
+static void test_match_data(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *known, *vanished;
+    } cases[] = {
+        {"", "1:2,5,8"},       {" 1:10", "1:2,5,8"},       {" 4:6", "5"},
+        {" (1 3)", "5,8"},     {" 1:10 (1:3 3:5)", "5,8"}, {" 1:10 (1,3 3,6)", "8"},
+        {" (2 3)", "1:2,5,8"}, {" (1,3,5 3,6,9)", NULL},
+    };
+    struct harness h = {0};
+    uint32_t gone[] = {1, 2, 5, 8};
+    imap_post_fresh(&post);
+    for (int i = 0; i < 10; i++)
+        imap_post_append(&post, MAILBOX_INBOX, 0, S("A: b\r\n\r\n"));
+    fixture_expunge(post.post.store, post.account, gone, 4);
+    imap_post_start(&post, &h);
+    ask_ok(&h, "a ENABLE QRESYNC", "a OK");
+    ask_ok(&h, "b SELECT INBOX", "b OK");
+    uint32_t uidvalidity = imap_in(&h)->selected->info.uidvalidity;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[128], want[64];
+        snprintf(text, sizeof(text), "c SELECT INBOX (QRESYNC (%u 1%s))", uidvalidity,
+                 cases[i].known);
+        snprintf(want, sizeof(want), "* VANISHED (EARLIER) %s\r\n",
+                 cases[i].vanished ? cases[i].vanished : "");
+        slice said = ask(&h, text);
+        assert_true(slice_search(said, S("c OK")) > 0);
+        bool told = slice_search(said, cases[i].vanished ? slice_c(want) : S("VANISHED")) >= 0;
+        if (told != (cases[i].vanished != NULL))
+            fail_msg("%s: %.*s", text, P(said));
+    }
+    harness_end(&h);
+}
+
 /* A mailbox deleted or renamed under a session: its messages go, or stay. */
 static void test_deleted_under_it(void **state)
 {
@@ -302,7 +338,7 @@ static void test_deleted_under_it(void **state)
     ask_ok(&h, "a CREATE box", "a OK");
     struct folder f;
     struct arena a = {0};
-    assert_true(folder_find(post.post.store, &a, post.account, S("box"), &f));
+    assert_int_equal(folder_find(post.post.store, &a, post.account, S("box"), &f), DONE);
     imap_post_append(&post, f.mailbox, 0, S("A: b\r\n\r\n"));
     imap_post_append(&post, f.mailbox, 0, S("A: c\r\n\r\n"));
     ask_ok(&h, "b SELECT box", "b OK");
@@ -457,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_deleted_under_it),
+        cmocka_unit_test(test_match_data),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

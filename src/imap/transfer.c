@@ -24,10 +24,10 @@ bool imap_transfer(struct imap *p, slice args, bool move, struct transfer *t, en
         return false;
     }
     *t = (struct transfer){.account = sel->account, .from = sel->mailbox, .move = move};
-    *o = PERMFAIL;
     t->why = REFUSED_MISSING;
     t->uids = imap_uids(p, &positions, &t->count);
-    if (!folder_find(sel->store, &p->scratch, p->account, name, &target) || !target.mailbox)
+    *o = folder_find(sel->store, &p->scratch, p->account, name, &target);
+    if (*o != DONE)
         return true;
     t->to = target.mailbox;
     t->uidvalidity = target.info.uidvalidity;

@@ -491,11 +491,14 @@ bool folder_list(struct store *s, struct arena *a, int64_t account, struct folde
     return good;
 }
 
-bool folder_find(struct store *s, struct arena *a, int64_t account, slice name, struct folder *out)
+enum outcome folder_find(struct store *s, struct arena *a, int64_t account, slice name,
+                         struct folder *out)
 {
-    struct db *db = folder_name(a, name, &name) ? store_read(s) : NULL;
+    if (!folder_name(a, name, &name))
+        return PERMFAIL;
+    struct db *db = store_read(s);
     if (!db)
-        return false;
+        return TEMPFAIL;
     struct sql *q = sql_query(db, FOLDER_COLUMNS " AND name = ?", "it", account, name);
     bool found = sql_row(q);
     if (found)
@@ -507,8 +510,9 @@ bool folder_find(struct store *s, struct arena *a, int64_t account, slice name, 
                        account, name) == 1;
     if (found)
         out->has_children = has_below(db, a, account, name);
+    bool failed = sql_failed(db);
     store_read_end(s, db);
-    return found;
+    return failed ? TEMPFAIL : found ? DONE : PERMFAIL;
 }
 
 bool folder_quota(struct store *s, int64_t account, struct quota *out)

@@ -26,8 +26,9 @@ struct folder_list {
 /* All names of an account; false: the store could not be read. */
 bool folder_list(struct store *s, struct arena *a, int64_t account, struct folder_list *out);
 
-/* The mailbox of a name as a client wrote it; false: there is none. */
-bool folder_find(struct store *s, struct arena *a, int64_t account, slice name, struct folder *out);
+/* The mailbox of a name as a client wrote it; PERMFAIL: there is none. */
+enum outcome folder_find(struct store *s, struct arena *a, int64_t account, slice name,
+                         struct folder *out);
 
 /*
  * The one spelling of a name: NFC, INBOX in capitals.  False when no mailbox may be called so: an
