@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 os.chdir(ROOT)
-SEED_BYTES, SEED_COUNT = 4096, 40  # a seed is small, and a folder of them can be read
+SEED_BYTES, SEED_COUNT = 4096, 400  # seeds are small, and not too many
 
 
 def fuzzers(pattern):
@@ -63,7 +63,7 @@ def merge(name, program):
     os.makedirs(seeds, exist_ok=True)
     before = len(os.listdir(seeds))
     with tempfile.TemporaryDirectory() as found:
-        subprocess.run([program, "-merge=1", "-max_len=%d" % SEED_BYTES, found, seeds, f"corpus/{name}"],
+        subprocess.run([program, "-merge=1", "-use_counters=0", "-max_len=%d" % SEED_BYTES, found, seeds, f"corpus/{name}"],
                        check=True, capture_output=True)
         smallest = sorted(os.listdir(found), key=lambda f: os.path.getsize(os.path.join(found, f)))
         known = {open(os.path.join(seeds, s), "rb").read() for s in os.listdir(seeds)}

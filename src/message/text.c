@@ -7,13 +7,12 @@
 
 #include <stdio.h>
 
-#include "message/charset.h"
 #include "message/html_token.h"
 #include "message/out.h"
 
 #include "base/banned.h"
 
-enum { LIST_DEPTH = 16, QUOTE_DEPTH = 16, BREAKS_MAX = 8, LINK_MAX = 2000, CHARSET_WITHIN = 16384 };
+enum { LIST_DEPTH = 16, QUOTE_DEPTH = 16, BREAKS_MAX = 8, LINK_MAX = 2000 };
 
 enum effect {
     LINE = 1,       /* begins and ends a line */
@@ -503,60 +502,6 @@ slice html_to_text(struct arena *a, slice html, unsigned flags, size_t max)
 }
 
 /* ---- small things ---- */
-
-/* The charset in "text/html; charset=x", or "" (HTML standard, 2.4.5). */
-static slice content_charset(slice content)
-{
-    while (content.n) {
-        if (!slice_eat_icase(&content, S("charset"))) {
-            content = slice_skip(content, 1);
-            continue;
-        }
-        content = slice_trim(content);
-        if (!slice_eat(&content, S("=")))
-            continue;
-        content = slice_trim(content);
-        char quote = content.n && (content.p[0] == '"' || content.p[0] == '\'') ? content.p[0] : 0;
-        size_t n = quote != 0;
-        while (n < content.n &&
-               (quote ? content.p[n] != quote : content.p[n] > ' ' && content.p[n] != ';'))
-            n++;
-        return quote && n == content.n ? S("") : slice_sub(content, quote != 0, n);
-    }
-    return S("");
-}
-
-/* What one <meta> says of the charset, "" when nothing. */
-static slice meta_charset(slice attributes)
-{
-    slice charset = S(""), content = S(""), name, value;
-    bool pragma = false;
-    while (html_attribute_next(&attributes, &name, &value)) {
-        if (slice_eq_icase(name, S("charset")))
-            charset = slice_trim(value);
-        else if (slice_eq_icase(name, S("content")) && !content.n)
-            content = content_charset(value);
-        else if (slice_eq_icase(name, S("http-equiv")))
-            pragma |= slice_eq_icase(value, S("content-type"));
-    }
-    return charset.n ? charset : pragma ? content : S("");
-}
-
-slice html_charset(slice html)
-{
-    struct html_tokens tokens = {.rest = slice_sub(html, 0, CHARSET_WITHIN)};
-    struct html_token t;
-    if (slice_starts(html, S("\xef\xbb\xbf")))
-        return S("utf-8");
-    while (html_next(&tokens, &t)) {
-        bool meta = t.kind == HTML_START && strcmp(t.name, "meta") == 0;
-        slice charset = meta ? meta_charset(t.attributes) : S("");
-        const char *known = charset.n ? charset_canonical(charset) : NULL;
-        if (known) /* a page that can say UTF-16 in ASCII is not UTF-16 */
-            return slice_starts(slice_c(known), S("UTF-16")) ? S("utf-8") : charset;
-    }
-    return S("");
-}
 
 /* Bytes of a URL at the start of s, without the punctuation of the sentence around it; 0: none. */
 static size_t url_length(slice s)
