@@ -372,9 +372,11 @@ static size_t count_high(slice s)
  */
 static bool doubtful(const struct charset *row, slice in, const struct charset_text *got)
 {
-    size_t high = count_high(in);
     if (slice_eq(slice_c(row->name), S("windows-1252")))
-        return got->replaced > 0 || (high > 0 && slice_is_utf8(in));
+        return got->replaced > 0 || (!slice_is_ascii(in) && slice_is_utf8(in));
+    if (!got->replaced)
+        return false;
+    size_t high = count_high(in);
     if (row->kind == CHARSET_UTF8)
         return got->replaced * 4 > high;
     return row->kind == CHARSET_PLAIN && got->replaced * 20 > high;
@@ -387,10 +389,11 @@ static bool doubtful(const struct charset *row, slice in, const struct charset_t
 static bool try_marked(struct arena *a, const struct charset *row, slice bytes,
                        struct charset_text *out)
 {
-    const struct charset *utf16 = charset_row("UTF-16");
-    if (row->kind > CHARSET_PLAIN || !slice_eq(slice_c(charset_detect(bytes)), S("UTF-16")))
+    bool marked = slice_starts(bytes, S("\xff\xfe")) || slice_starts(bytes, S("\xfe\xff"));
+    if (row->kind > CHARSET_PLAIN || !marked ||
+        !slice_eq(slice_c(charset_detect(bytes)), S("UTF-16")))
         return false;
-    convert(a, utf16, bytes, out);
+    convert(a, charset_row("UTF-16"), bytes, out);
     return out->replaced == 0;
 }
 

@@ -320,21 +320,26 @@ static bool has_word(slice s, slice word)
     return false;
 }
 
-/* style="display:none", hidden, and what mailers write to the same end. */
-static bool is_hidden(struct writer *w, const struct html_token *t)
+/* Does a style say display:none, with whatever spaces? */
+static bool hides(struct arena *a, slice style)
 {
-    slice style, ignored;
-    if (!t->attributes.n)
-        return false;
-    if (html_attribute(t->attributes, S("hidden"), &ignored))
-        return true;
-    if (!html_attribute(t->attributes, S("style"), &style))
-        return false;
-    struct out bare = {.arena = w->out.arena};
+    struct out bare = {.arena = a};
     for (size_t i = 0; i < style.n; i++)
         if (style.p[i] != ' ')
             out_byte(&bare, style.p[i]);
     return has_word(out_slice(&bare), S("display:none"));
+}
+
+/* style="display:none", hidden, and what mailers write to the same end. */
+static bool is_hidden(struct writer *w, slice attributes)
+{
+    slice name, value;
+    while (html_attribute_next(&attributes, &name, &value))
+        if (slice_eq_icase(name, S("hidden")) ||
+            (slice_eq_icase(name, S("style")) && has_word(value, S("none")) &&
+             hides(w->out.arena, value)))
+            return true;
+    return false;
 }
 
 static void start_item(struct writer *w)
@@ -406,7 +411,7 @@ static void hide(struct writer *w, const char *name)
 static void start_element(struct writer *w, const struct html_token *t)
 {
     unsigned e = effect_of(t->name);
-    if (!(e & VOID) && (e & SKIP || is_hidden(w, t))) {
+    if (!(e & VOID) && (e & SKIP || is_hidden(w, t->attributes))) {
         hide(w, t->name);
         return;
     }
