@@ -30,8 +30,8 @@ const char *charset_canonical(slice label);
 
 /*
  * The most likely charset of bytes that have no label: "UTF-16" with a byte order mark, "US-ASCII",
- * "UTF-8", "ISO-2022-JP", "GB18030", "Big5-HKSCS", "Shift_JIS", "EUC-JP", "EUC-KR", "windows-1250" … "windows-1258",
- * "KOI8-R"; "windows-1252" when nothing fits.  Looks at the first 16 KiB.
+ * "UTF-8", "ISO-2022-JP", "GB18030", "Big5-HKSCS", "Shift_JIS", "EUC-JP", "EUC-KR", "windows-1250"
+ * … "windows-1258", "KOI8-R"; "windows-1252" when nothing fits.  Looks at the first 16 KiB.
  */
 const char *charset_detect(slice bytes);
 
