@@ -18,19 +18,17 @@ void imap_cmd_enable(struct imap *p, slice args)
     struct buf new = {.max = LIMIT_IMAP_COMMAND};
     unsigned enabled = p->enabled;
     slice word;
+    bool good;
     do {
-        if (!imap_atom(&args, &word)) {
-            imap_syntax(p);
-            return;
-        }
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        good = imap_atom(&args, &word);
+        for (size_t i = 0; good && i < sizeof(rows) / sizeof(rows[0]); i++) {
             if (!slice_eq_icase(word, rows[i].name) || !(rows[i].bits & ~enabled))
                 continue;
             enabled |= rows[i].bits;
             buf_printf(&new, " %.*s", P(rows[i].name));
         }
-    } while (imap_space(&args));
-    if (args.n) {
+    } while (good && imap_space(&args));
+    if (!good || args.n) {
         imap_syntax(p);
     } else {
         p->enabled = enabled;

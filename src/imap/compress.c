@@ -127,5 +127,6 @@ ssize_t compress_take(struct imap_compress *c, slice in)
         return (ssize_t)(in.n - c->in.avail_in);
     if (done == Z_BUF_ERROR && in.n == 0) /* nothing was left inside after all */
         return 0;
-    return -1;
+    c->more = c->n > 0; /* what came before the damage is read; then it shows again */
+    return c->more ? (ssize_t)in.n : -1;
 }

@@ -183,9 +183,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     play(post, how, in, 1 + how / 2, &cut);
     mask(&whole);
     mask(&cut);
-    bool same_again = slice_search(in, S("SCRAM")) < 0 && slice_search(in, S("scram")) < 0;
+    /* COMPRESS in the middle: what follows is no text, and flushed as the bytes were cut */
+    bool compressing = slice_search(buf_slice(&whole), S("OK Compressing")) >= 0;
+    bool same_again =
+        !compressing && slice_search(in, S("SCRAM")) < 0 && slice_search(in, S("scram")) < 0;
     assert(!same_again || slice_eq(buf_slice(&whole), buf_slice(&cut)));
-    assert(buf_length(&whole) == 0 || slice_ends(buf_slice(&whole), S("\r\n")));
+    assert(compressing || buf_length(&whole) == 0 || slice_ends(buf_slice(&whole), S("\r\n")));
     if (how & DEFLATED) {
         play(post, how & (LOGGED_IN | SELECTED), in, size, &plain);
         mask(&plain);
