@@ -258,6 +258,126 @@ static void test_search_among_changes(void **state)
     harness_end(&h);
 }
 
+/* ---- SEARCH against a reference ---- */
+
+enum { LETTERS = 60 };
+
+/* A SEARCH being made up; each part of it returns the letters it matches, bit i for letter i. */
+struct question {
+    struct buf text;
+    uint32_t dice;
+};
+
+static uint32_t roll(struct question *q, uint32_t sides)
+{
+    q->dice = q->dice * 1103515245 + 12345;
+    return q->dice / 65536 % sides;
+}
+
+/* Letter i: \Seen when 2 divides it, \Flagged when 3 does; its words say what 5 and 7 do. */
+static uint64_t letters_where(uint32_t divisor)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 1; i <= LETTERS; i++)
+        bits |= (uint64_t)(i % divisor == 0) << i;
+    return bits;
+}
+
+static const uint64_t all_letters = ((UINT64_C(1) << LETTERS) - 1) << 1;
+
+static uint64_t ask_leaf(struct question *q)
+{
+    static const struct {
+        const char *text;
+        uint32_t divisor;
+    } keys[] = {{"SEEN", 2},
+                {"FLAGGED", 3},
+                {"SUBJECT five", 5},
+                {"BODY SEVEN", 7},
+                {"TEXT \"seven!\"", 7},
+                {"HEADER X-Eleven \"\"", 11},
+                {"FROM Thirteen@", 13},
+                {"ALL", 1},
+                {"DELETED", 1000}};
+    uint32_t kind = roll(q, 12), low = 1 + roll(q, LETTERS),
+             high = low + roll(q, 1 + LETTERS - low);
+    if (kind < 9) {
+        buf_printf(&q->text, "%s", keys[kind].text);
+        return letters_where(keys[kind].divisor);
+    }
+    buf_printf(&q->text,
+               kind == 9    ? "UID %u:%u"
+               : kind == 10 ? "%u:%u"
+                            : "NOT UID %u:%u",
+               low, high);
+    uint64_t set = ((UINT64_C(2) << (high - low)) - 1) << low;
+    return kind == 11 ? all_letters & ~set : set;
+}
+
+static uint64_t ask_any(struct question *q, int depth)
+{
+    uint32_t kind = depth > 4 ? 0 : roll(q, 5);
+    uint64_t bits;
+    if (kind < 2)
+        return ask_leaf(q);
+    if (kind == 2) {
+        buf_printf(&q->text, "NOT ");
+        return all_letters & ~ask_any(q, depth + 1);
+    }
+    buf_printf(&q->text, kind == 3 ? "OR " : "(");
+    bits = ask_any(q, depth + 1);
+    buf_printf(&q->text, " ");
+    if (kind == 3)
+        return bits | ask_any(q, depth + 1);
+    bits &= ask_any(q, depth + 1);
+    buf_printf(&q->text, ")");
+    return bits;
+}
+
+static void fill_letters(void)
+{
+    char text[300];
+    for (uint32_t i = 1; i <= LETTERS; i++) {
+        snprintf(text, sizeof(text), "From: <%s@north.test>\r\nSubject: %s\r\n%s\r\nword %s\r\n",
+                 i % 13 ? "one" : "thirteen", i % 5 ? "none" : "five",
+                 i % 11 ? "" : "X-Eleven: yes\r\n", i % 7 ? "none" : "seven!");
+        imap_post_append(&post, MAILBOX_INBOX,
+                         (i % 2 ? 0u : FLAG_SEEN) | (i % 3 ? 0u : FLAG_FLAGGED), slice_c(text));
+    }
+}
+
+static void test_search_random(void **state)
+{
+    struct harness h = {0};
+    struct question q = {.text.max = 1 << 16, .dice = 20261123};
+    struct buf want = {.max = 1 << 16};
+    (void)state;
+    fill_letters();
+    imap_post_start(&post, &h);
+    harness_feed(&h, S("a SELECT INBOX\r\n"));
+    harness_said(&h);
+    for (int round = 0; round < 400; round++) {
+        buf_clear(&q.text);
+        buf_clear(&want);
+        buf_printf(&q.text, "b SEARCH ");
+        uint64_t bits = ask_any(&q, 0);
+        buf_printf(&q.text, "\r\n");
+        buf_printf(&want, "* SEARCH");
+        for (uint32_t i = 1; i <= LETTERS; i++)
+            if (bits >> i & 1)
+                buf_printf(&want, " %u", i);
+        buf_printf(&want, "\r\nb OK Searched\r\n");
+        harness_feed(&h, buf_slice(&q.text));
+        slice said = harness_said(&h);
+        if (!slice_eq(said, buf_slice(&want)))
+            fail_msg("%.*s: got %.*s, want %.*s", P(buf_slice(&q.text)), P(said),
+                     P(buf_slice(&want)));
+    }
+    buf_end(&q.text);
+    buf_end(&want);
+    harness_end(&h);
+}
+
 /* An answer larger than out goes in steps; a slow reader costs no more memory. */
 static void test_long_answer(void **state)
 {
@@ -297,9 +417,9 @@ static void test_long_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_append_sizes), TEST(test_append_cut_off), TEST(test_append_limits),
-        TEST(test_quota),        TEST(test_search_steps),   TEST(test_search_among_changes),
-        TEST(test_long_answer),
+        TEST(test_append_sizes),  TEST(test_append_cut_off), TEST(test_append_limits),
+        TEST(test_quota),         TEST(test_search_steps),   TEST(test_search_among_changes),
+        TEST(test_search_random), TEST(test_long_answer),
     };
     return TEST_RUN(tests);
 }
