@@ -70,6 +70,7 @@
 #define LIMIT_IMAP_PART           1000        /* bytes of one part number: "1.2.3" */
 #define LIMIT_SEARCH_KEYS         2000        /* of one SEARCH */
 #define LIMIT_SEARCH_DEPTH        100         /* keys in one another */
+#define LIMIT_SEARCH_TEXTS        50          /* BODY and TEXT keys of one SEARCH */
 #define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
 #define LIMIT_IMAP_RESPONSE       (16 << 20) /* our client takes: a response without message texts */
 #define LIMIT_IMAP_FOUND          (4 << 20)  /* our client takes: numbers of one search */

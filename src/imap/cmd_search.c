@@ -90,30 +90,18 @@ static void done(struct imap *p)
     imap_ok(p, searching_of(p)->search.results & RESULT_SAVE ? "Searched, and saved" : "Searched");
 }
 
-/* " 123"; returns its bytes. */
-static size_t put_number(char to[11], uint32_t number)
-{
-    char digits[10];
-    size_t at = sizeof(digits);
-    do
-        digits[--at] = (char)('0' + number % 10);
-    while (number /= 10);
-    to[0] = ' ';
-    memcpy(to + 1, digits + at, sizeof(digits) - at);
-    return 1 + sizeof(digits) - at;
-}
-
 /* " 1 2 5": numbers one by one. */
 static void say_numbers(struct imap *p)
 {
     struct searching *x = searching_of(p);
-    char text[11];
+    char text[1 + IMAP_NUMBER_MAX] = " ";
     for (; x->said < x->numbers.count; x->said++, x->said_in = 0) {
         struct imap_range r = x->numbers.ranges[x->said];
         for (; x->said_in <= r.high - r.low; x->said_in++) {
             if (!imap_has_room(p, say_numbers))
                 return;
-            buf_add(imap_out(p), (slice){text, put_number(text, r.low + x->said_in)});
+            char *end = imap_print_number(r.low + x->said_in, text + 1);
+            buf_add(imap_out(p), (slice){text, (size_t)(end - text)});
         }
     }
     if (x->search.modseq && x->count)

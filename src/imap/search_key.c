@@ -85,7 +85,8 @@ static bool read_key(struct reading *r, struct search_key **out);
 static struct search_key *new_key(struct reading *r, enum search_kind kind)
 {
     struct search *s = r->out;
-    if (s->count >= LIMIT_SEARCH_KEYS) {
+    s->texts += kind == SEARCH_BODY || kind == SEARCH_TEXT;
+    if (s->count >= LIMIT_SEARCH_KEYS || s->texts > LIMIT_SEARCH_TEXTS) {
         wrong(r, SEARCH_TOO_MUCH);
         return NULL;
     }

@@ -71,6 +71,7 @@ struct search {
     struct search_key *root;
     struct search_key *newest; /* all keys, by older */
     size_t count, depth;       /* of keys; of parentheses now */
+    size_t texts;              /* BODY and TEXT keys */
 };
 
 /* What the numbers mean, and who asks. */
@@ -83,7 +84,7 @@ enum search_reading {
     SEARCH_READ,
     SEARCH_BAD,
     SEARCH_BADCHARSET, /* NO [BADCHARSET] */
-    SEARCH_TOO_MUCH,   /* NO [LIMIT]: LIMIT_SEARCH_KEYS, LIMIT_SEARCH_DEPTH */
+    SEARCH_TOO_MUCH,   /* NO [LIMIT]: LIMIT_SEARCH_KEYS, _TEXTS, _DEPTH, _STRING */
 };
 
 /* Reads all of args; results are known even when what follows them is wrong. */

@@ -246,6 +246,8 @@ static void test_limits(void **state)
         {"SEEN ", LIMIT_SEARCH_KEYS - 1, "ALL", SEARCH_TOO_MUCH},
         {"OR SEEN ", LIMIT_SEARCH_KEYS - 3, "ALL", SEARCH_READ}, /* a chain is not deep */
         {"OR SEEN ", LIMIT_SEARCH_KEYS, "ALL", SEARCH_TOO_MUCH},
+        {"BODY x TEXT y ", LIMIT_SEARCH_TEXTS / 2, "ALL", SEARCH_READ},
+        {"OR BODY x ", LIMIT_SEARCH_TEXTS, "TEXT y", SEARCH_TOO_MUCH},
         {"NOT ", 30000, "ALL", SEARCH_READ},
         {"(", LIMIT_SEARCH_DEPTH, "ALL", SEARCH_TOO_MUCH},
         {"(", 200000, "ALL", SEARCH_TOO_MUCH},
