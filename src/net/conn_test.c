@@ -491,6 +491,26 @@ static void test_threads_grow(void **state)
     toy_finish(&server);
 }
 
+/* An answer that is worked at in steps ends when its client has reset the connection; meanwhile
+ * others are served. */
+static void test_long_answer_for_nobody(void **state)
+{
+    (void)state;
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    int fd = toy_connect(server.port), other = toy_connect(server.port);
+    toy_hear(fd, S("hello\r\n"));
+    toy_say(fd, S("think\r\n"));
+    toy_say(other, S("echo a\r\nquit\r\n"));
+    toy_hear(other, S("hello\r\na\r\nbye\r\n"));
+    toy_hear_end(other);
+    assert_int_equal(toy_alive(), 1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    close(fd); /* resets it */
+    toy_wait(is_empty, server.net);
+    toy_finish(&server);
+}
+
 static void test_bind_errors(void **state)
 {
     (void)state;
@@ -536,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_shutdown),
         cmocka_unit_test(test_shutdown_is_bounded),
         cmocka_unit_test(test_threads_grow),
+        cmocka_unit_test(test_long_answer_for_nobody),
         cmocka_unit_test(test_bind_errors),
     };
     return TEST_RUN(tests);

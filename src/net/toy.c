@@ -14,7 +14,7 @@ struct toy {
     uint64_t at, end; /* "many" */
     uint64_t wait_ms;
     uint64_t body; /* bytes still to take */
-    bool idle;
+    bool idle, thinks;
 };
 
 static atomic_int alive;
@@ -101,6 +101,9 @@ static void command(struct toy *t, slice line, bool cut)
     } else if (slice_eq(line, S("idle"))) {
         t->idle = true;
         s->want = SESSION_NOTICE;
+    } else if (slice_eq(line, S("think"))) {
+        t->thinks = true;
+        s->want = SESSION_ROOM;
     } else if (slice_eq(line, S("cuts"))) {
         buf_printf(&s->out, cut ? "cut\r\n" : "whole\r\n");
     } else if (slice_eq(line, S("quit"))) {
@@ -141,7 +144,9 @@ static size_t feed(struct session *s, slice in)
 static void resume(struct session *s)
 {
     struct toy *t = toy_of(s);
-    if (t->idle) {
+    if (t->thinks) {
+        s->want = SESSION_ROOM;
+    } else if (t->idle) {
         buf_add(&s->out, S("notice\r\n"));
     } else if (s->job) {
         s->job = NULL;

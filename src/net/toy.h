@@ -5,6 +5,7 @@
  *   hash        a job on POOL_HASH that waits until toy_release
  *   tls         STARTTLS           idle        says "notice" for each notice until the next line
  *   block N     holds the thread N ms          body N  takes N bytes in silence, says "taken"
+ *   think       steps of a long answer, one after the other, that never say anything
  *   cuts        "whole" or "cut", depending on how the bytes came (what no protocol may do)
  *   quit
  */
