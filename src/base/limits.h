@@ -43,22 +43,25 @@
 #define LIMIT_APP_PASSWORDS     100   /* an account */
 
 /* IMAP (RFC 9051; RFC 7888 for literals). */
-#define LIMIT_IMAP_TAG            64
-#define LIMIT_IMAP_COMMAND        (256 * 1024) /* a command with its literals, after login */
-#define LIMIT_IMAP_COMMAND_EARLY  (16 * 1024)  /* before login */
-#define LIMIT_IMAP_PATTERNS       100          /* of one LIST */
-#define LIMIT_IMAP_MATCHES        1000         /* pairs of QRESYNC that are looked at */
-#define LIMIT_IMAP_SET            50000        /* ranges in one set as written */
-#define LIMIT_IMAP_FETCH          500          /* items of one FETCH */
-#define LIMIT_IMAP_FIELDS         200          /* names in one HEADER.FIELDS */
-#define LIMIT_IMAP_LABEL          (16 * 1024)  /* of one item: a HEADER.FIELDS with all its names */
-#define LIMIT_IMAP_PART           1000         /* bytes of one part number: "1.2.3" */
-#define LIMIT_IMAP_RESPONSE       (16 << 20) /* our client takes: a response without message texts */
-#define LIMIT_IMAP_FOUND          (4 << 20)  /* our client takes: numbers of one search */
-#define LIMIT_IMAP_TAG            64
-#define LIMIT_IMAP_COMMAND        (256 * 1024) /* a command with its literals, after login */
-#define LIMIT_IMAP_COMMAND_EARLY  (16 * 1024)  /* before login */
-#define LIMIT_IMAP_COMMANDS_EARLY 100          /* before login */
+#define LIMIT_IMAP_TAG           64
+#define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
+#define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
+#define LIMIT_IMAP_PATTERNS      100          /* of one LIST */
+#define LIMIT_IMAP_MATCHES       1000         /* pairs of QRESYNC that are looked at */
+#define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
+#define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
+#define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
+#define LIMIT_IMAP_LABEL         (16 * 1024)  /* of one item: a HEADER.FIELDS with all its names */
+#define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
+#define LIMIT_IMAP_RESPONSE      (16 << 20) /* our client takes: a response without message texts */
+#define LIMIT_IMAP_FOUND         (4 << 20)  /* our client takes: numbers of one search */
+#define LIMIT_IMAP_TAG           64
+#define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
+#define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
+#define LIMIT_IMAP_SILENCE_MS                                                                      \
+    (31 * 60 * 1000)                          /* clients come back within 29 minutes (RFC 2177)    \
+                                               */
+#define LIMIT_IMAP_COMMANDS_EARLY 100         /* before login */
 #define LIMIT_IMAP_SWALLOW        (128 << 20) /* of a literal or line that is refused, then close */
 #define LIMIT_IMAP_IDLE_TEXT      512         /* of the command's buffer, kept between commands */
 #define LIMIT_IMAP_QUOTED         1000        /* a longer string travels as a literal */

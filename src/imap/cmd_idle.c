@@ -1,11 +1,16 @@
 /*
  * IDLE (RFC 2177): the client listens until it says DONE.  A commit in the mailbox wakes the
- * session (store/view.h: view_watch), which then tells what has changed.
+ * session (store/view.h: view_watch), which then tells what has changed.  Where nothing happens a
+ * word now and then keeps routers from forgetting the connection, and finds out when the client is
+ * gone.
  */
 #include "imap/command.h"
 
+#include "base/clock.h"
 #include "imap/announce.h"
 #include "base/banned.h"
+
+#define WORD_MS (4 * MINUTE_MS)
 
 /* On the writer's thread. */
 static void changed(void *arg)
@@ -18,6 +23,7 @@ static void stop(struct imap *p)
     view_unwatch(p->watch);
     p->watch = NULL;
     p->idling = false;
+    p->s.timeout_ms = LIMIT_IMAP_SILENCE_MS;
 }
 
 static void done(struct imap *p, slice line)
@@ -43,10 +49,20 @@ void imap_idle_noticed(struct imap *p)
     tell(p);
 }
 
+bool imap_idle_goes_on(struct imap *p)
+{
+    if (clock_mono_ms() >= p->idle_until_ms)
+        return false;
+    imap_untagged(p, "OK Still here");
+    return true;
+}
+
 void imap_cmd_idle(struct imap *p, slice args)
 {
     (void)args;
     p->idling = true;
+    p->idle_until_ms = clock_mono_ms() + LIMIT_IMAP_SILENCE_MS;
+    p->s.timeout_ms = WORD_MS;
     p->release = stop;
     p->line = done;
     if (p->selected)

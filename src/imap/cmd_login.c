@@ -8,9 +8,6 @@
 #include "base/log.h"
 #include "base/banned.h"
 
-/* RFC 9051 5.4: clients come back within 29 minutes. */
-#define IDLE_MS (31 * MINUTE_MS)
-
 bool imap_is_safe(const struct imap *p)
 {
     return p->s.peer.tls || p->s.peer.loopback || p->options->password_without_tls;
@@ -43,7 +40,7 @@ static void enter(struct imap *p)
     slice login;
     p->account = sasl_account(p->sasl, &p->scratch, &login);
     p->state = IMAP_AUTHENTICATED;
-    p->s.timeout_ms = IDLE_MS;
+    p->s.timeout_ms = LIMIT_IMAP_SILENCE_MS;
     log_event(LEVEL_INFO, "imap.login", "session=%s account=%lld", p->s.id, (long long)p->account);
     log_step(p->s.who, "authentication", "%.*s is logged in", P(login));
     slice can = imap_capabilities(p);

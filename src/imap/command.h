@@ -98,7 +98,8 @@ struct imap {
     struct imap_expected *expected; /* announce.c, in scratch */
     struct sasl *sasl;
     enum sasl_result hashed;
-    bool idling; /* IDLE: notices wake it */
+    bool idling;           /* IDLE: notices wake it */
+    int64_t idle_until_ms; /* clock_mono_ms: longer is nobody there */
     struct watch *watch;
     struct imap_compress *compress;
 };
@@ -260,6 +261,8 @@ slice imap_capabilities(struct imap *p);
 void imap_unselect(struct imap *p);
 /* A notice came in IDLE. */
 void imap_idle_noticed(struct imap *p);
+/* Nothing was said or heard in IDLE for a while: true when it goes on. */
+bool imap_idle_goes_on(struct imap *p);
 /* "* VANISHED (EARLIER) …" of SELECT and UID FETCH: uids are told in steps, *at is where it stands;
  * true when all are told. */
 bool imap_put_vanished(struct imap *p, const struct uid_range *uids, size_t count, size_t *at);

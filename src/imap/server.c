@@ -119,6 +119,10 @@ static void imap_expire(struct session *s, enum session_end why)
         [END_SHUTDOWN] = "[UNAVAILABLE] The server stops, come back in a moment",
         [END_LIMIT] = "[UNAVAILABLE] Too busy, try again later",
     };
+    if (why == END_TIMEOUT && p->idling && imap_idle_goes_on(p)) {
+        turn_done(p);
+        return;
+    }
     log_step(s->who, "closure", why == END_TIMEOUT ? "nothing heard for too long" : "not now");
     imap_bye(p, "%s", text[why]);
     turn_done(p);

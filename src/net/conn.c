@@ -62,8 +62,9 @@ static void progress(struct conn *c, int64_t now)
 static void expire(struct conn *c, enum session_end why)
 {
     c->session->class->expire(c->session, why);
-    assert(c->session->want == SESSION_CLOSE);
-    buf_end(&c->in);
+    assert(c->session->want == SESSION_CLOSE || (why == END_TIMEOUT && !all_sent(c)));
+    if (c->session->want == SESSION_CLOSE)
+        buf_end(&c->in);
     progress(c, clock_mono_ms());
 }
 

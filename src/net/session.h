@@ -67,9 +67,9 @@ struct session_class {
     void (*resume)(struct session *s);
     /* The hand-shake is done, peer.tls is true; want is SESSION_READ. */
     void (*tls_started)(struct session *s);
-    /* Say why in the protocol's words and set want to SESSION_CLOSE.  Called only where a command
-     * could be read (want SESSION_READ or SESSION_NOTICE) or before start: never inside an answer.
-     */
+    /* Say why in the protocol's words and set want to SESSION_CLOSE; after END_TIMEOUT it may say
+     * something and go on instead.  Called only where a command could be read (want SESSION_READ or
+     * SESSION_NOTICE) or before start: never inside an answer. */
     void (*expire)(struct session *s, enum session_end why);
     /* Last call: free everything, the session itself included. */
     void (*end)(struct session *s);
