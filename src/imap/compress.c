@@ -123,10 +123,10 @@ ssize_t compress_take(struct imap_compress *c, slice in)
     c->at = 0;
     c->n = PIECE - c->in.avail_out;
     c->more = c->in.avail_out == 0;
-    if (done == Z_OK || (done == Z_BUF_ERROR && in.n - c->in.avail_in + c->n > 0))
+    if (done == Z_OK || done == Z_BUF_ERROR) /* the latter: nothing was left inside after all */
         return (ssize_t)(in.n - c->in.avail_in);
-    if (done == Z_BUF_ERROR && in.n == 0) /* nothing was left inside after all */
-        return 0;
-    c->more = c->n > 0; /* what came before the damage is read; then it shows again */
-    return c->more ? (ssize_t)in.n : -1;
+    if (c->n == 0)
+        return -1;
+    c->more = true; /* what came before the damage is read first; zlib says it again */
+    return (ssize_t)(in.n - c->in.avail_in);
 }
