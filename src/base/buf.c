@@ -71,20 +71,22 @@ bool buf_add_byte(struct buf *b, char c)
     return buf_add(b, (slice){&c, 1});
 }
 
+/* What does not fit behind the content as it is (with printf's NUL) is printed again. */
 bool buf_vprintf(struct buf *b, const char *format, va_list args)
 {
-    char small[256];
+    size_t spare = b->p ? b->size - b->n : 0;
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(small, sizeof(small), format, args);
+    int n = vsnprintf(spare ? b->p + b->n : NULL, spare, format, args);
     bool ok = n >= 0;
-    if (ok && (size_t)n < sizeof(small)) {
-        ok = buf_add(b, (slice){small, (size_t)n});
+    if (ok && (size_t)n < spare && (size_t)n <= buf_room(b)) {
+        b->n += (size_t)n;
     } else if (ok) {
-        char *large = mem_alloc((size_t)n + 1);
-        vsnprintf(large, (size_t)n + 1, format, again);
-        ok = buf_add(b, (slice){large, (size_t)n});
-        mem_free(large);
+        char small[256], *text = (size_t)n < sizeof(small) ? small : mem_alloc((size_t)n + 1);
+        vsnprintf(text, (size_t)n + 1, format, again);
+        ok = buf_add(b, (slice){text, (size_t)n});
+        if (text != small)
+            mem_free(text);
     }
     va_end(again);
     return ok;

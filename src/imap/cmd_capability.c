@@ -22,7 +22,10 @@ slice imap_capabilities(struct imap *p)
         if (!c->capability || !(c->offered ? c->offered(p) : p->state != IMAP_EARLY))
             continue;
         slice more = c->capability_more ? c->capability_more(p) : S("");
-        buf_printf(&words, "%s%s%.*s", buf_length(&words) ? " " : "", c->capability, P(more));
+        if (buf_length(&words))
+            buf_add_byte(&words, ' ');
+        buf_add(&words, slice_c(c->capability));
+        buf_add(&words, more);
     }
     slice all = arena_dup(&p->scratch, buf_slice(&words));
     buf_end(&words);

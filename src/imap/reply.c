@@ -56,15 +56,33 @@ static void say(struct imap *p)
     over(p);
 }
 
+/* "a1 OK text" */
+static void put_tagged(struct imap *p, struct buf *out, const char *status, const char *format,
+                       va_list args)
+{
+    buf_add(out, p->tag.n ? p->tag : S("*"));
+    buf_add_byte(out, ' ');
+    buf_add(out, slice_c(status));
+    buf_add_byte(out, ' ');
+    buf_vprintf(out, format, args);
+    buf_add(out, S("\r\n"));
+}
+
 static void end(struct imap *p, const char *status, const char *format, va_list args)
 {
-    slice text = arena_vprintf(&p->scratch, format, args);
-    slice tag = p->tag.n ? p->tag : S("*");
-    p->reply = arena_printf(&p->scratch, "%.*s %s %.*s\r\n", P(tag), status, P(text));
     enum imap_announces what = p->command ? p->command->announces : ANNOUNCE_NOTHING;
     if (what != ANNOUNCE_NOTHING)
         announce_start(p, what == ANNOUNCE_ALL || p->uid);
-    say(p);
+    if (announce_step(p)) {
+        put_tagged(p, imap_out(p), status, format, args);
+        over(p);
+        return;
+    }
+    struct buf later = {.max = LIMIT_OUT};
+    put_tagged(p, &later, status, format, args);
+    p->reply = arena_dup(&p->scratch, buf_slice(&later));
+    buf_end(&later);
+    imap_has_room(p, say);
 }
 
 void imap_ok(struct imap *p, const char *format, ...)
