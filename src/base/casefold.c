@@ -6,12 +6,13 @@
 #include "base/banned.h"
 
 /* What one character can become (U+FDFA: 18 code points), and what is put out at once. */
-enum { FOLD_MOST = 32, FOLD_STEP = 4096, FOLD_SPARE = 4 * FOLD_MOST };
+enum { FOLD_MOST = 32, FOLD_STEP = 4096, FOLD_SPARE = 4 * FOLD_MOST + 8 };
 
 struct fold {
     char bytes[FOLD_STEP];
     size_t n;
-    bool space; /* the last character was white space */
+    enum { GAP_NONE, GAP_SPACE, GAP_LINE } gap; /* white space behind the last character */
+    bool wide; /* the last character was of a script that breaks lines anywhere */
 };
 
 /* The folded byte of ASCII; 0: white space or a NUL, which is one. */
@@ -25,22 +26,33 @@ static const char ascii_fold[128] = {
     'r', 's',  't', 'u', 'v', 'w', 'x', 'y', 'z', '{', '|', '}', '~', 127,
 };
 
+/* A character comes: what was white space before it becomes one space, or nothing where a line of
+ * Chinese or Japanese was broken. */
+static void fold_gap(struct fold *f, bool wide)
+{
+    if (f->gap == GAP_SPACE || (f->gap == GAP_LINE && !(wide && f->wide)))
+        f->bytes[f->n++] = ' ';
+    f->gap = GAP_NONE;
+    f->wide = wide;
+}
+
 static void fold_ascii(struct fold *f, unsigned char c)
 {
     char to = ascii_fold[c];
-    if (to || !f->space)
-        f->bytes[f->n++] = to ? to : ' ';
-    f->space = !to;
-}
-
-static void fold_code(struct fold *f, utf8proc_int32_t code)
-{
-    if (code < 0x80) {
-        fold_ascii(f, (unsigned char)code);
+    if (!to) {
+        f->gap = c == '\n' || f->gap == GAP_LINE ? GAP_LINE : GAP_SPACE;
         return;
     }
-    f->space = false;
-    f->n += (size_t)utf8proc_encode_char(code, (utf8proc_uint8_t *)f->bytes + f->n);
+    if (f->gap != GAP_NONE || f->wide)
+        fold_gap(f, false);
+    f->bytes[f->n++] = to;
+}
+
+/* Han, kana, their punctuation and full-width forms. */
+static bool is_wide(utf8proc_int32_t code)
+{
+    return (code >= 0x2e80 && code < 0xac00) || (code >= 0xf900 && code < 0xfb00) ||
+           (code >= 0xfe30 && code < 0xfff0) || (code >= 0x20000 && code < 0x40000);
 }
 
 /* One character that is not ASCII; returns its bytes. */
@@ -50,23 +62,26 @@ static size_t fold_wide(struct fold *f, slice s)
     int boundary = UTF8PROC_BOUNDCLASS_START;
     const utf8proc_option_t how =
         UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE;
+    unsigned char first = (unsigned char)s.p[0];
     utf8proc_ssize_t n =
         utf8proc_iterate((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &code);
-    if (n <= 0) {
-        f->bytes[f->n++] = s.p[0];
-        f->space = false;
-        return 1;
-    }
-    unsigned char first = (unsigned char)s.p[0];
-    if (first >= 0xe4 && first <= 0xe9) { /* U+4000 to U+9FFF: no case, nothing to take apart */
-        memcpy(f->bytes + f->n, s.p, 3);
-        f->n += 3;
-        f->space = false;
-        return 3;
+    if (n <= 0 || (first >= 0xe4 && first <= 0xe9)) {
+        /* not UTF-8; or U+4000 to U+9FFF: no case, nothing to take apart */
+        size_t bytes = n <= 0 ? 1 : 3;
+        fold_gap(f, n > 0);
+        memcpy(f->bytes + f->n, s.p, bytes);
+        f->n += bytes;
+        return bytes;
     }
     utf8proc_ssize_t count = utf8proc_decompose_char(code, to, FOLD_MOST, how, &boundary);
-    for (utf8proc_ssize_t i = 0; i < count && i < FOLD_MOST; i++)
-        fold_code(f, to[i]);
+    for (utf8proc_ssize_t i = 0; i < count && i < FOLD_MOST; i++) {
+        if (to[i] < 0x80 && !ascii_fold[to[i]]) {
+            fold_ascii(f, (unsigned char)to[i]);
+            continue;
+        }
+        fold_gap(f, is_wide(code));
+        f->n += (size_t)utf8proc_encode_char(to[i], (utf8proc_uint8_t *)f->bytes + f->n);
+    }
     return (size_t)n;
 }
 
@@ -83,6 +98,10 @@ static slice fold_step(struct fold *f, slice *text)
         if (i < end)
             i += fold_wide(f, slice_skip(*text, i));
     }
+    if (i == text->n && f->gap != GAP_NONE) { /* at the end it counts */
+        f->bytes[f->n++] = ' ';
+        f->gap = GAP_NONE;
+    }
     *text = slice_skip(*text, i);
     return (slice){f->bytes, f->n};
 }
@@ -90,7 +109,8 @@ static slice fold_step(struct fold *f, slice *text)
 void casefold_add(struct buf *out, slice utf8)
 {
     struct fold f __attribute__((uninitialized)); /* zeroing it costs more than a short text */
-    f.space = false;
+    f.gap = GAP_NONE;
+    f.wide = false;
     while (utf8.n && buf_add(out, fold_step(&f, &utf8)))
         continue;
 }
@@ -99,7 +119,8 @@ bool casefold_has(struct buf *room, slice text, slice folded)
 {
     struct fold f __attribute__((uninitialized));
     bool has = folded.n == 0;
-    f.space = false;
+    f.gap = GAP_NONE;
+    f.wide = false;
     room->max = folded.n + FOLD_STEP;
     while (!has && text.n) {
         buf_add(room, fold_step(&f, &text));

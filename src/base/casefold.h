@@ -2,7 +2,8 @@
  * Text made comparable, for searching: two texts that a person calls the same give the same bytes
  * (RFC 5051, i;unicode-casemap, by case folding): case is folded, compatibility forms are taken
  * apart (full-width letters, ligatures, composed accents), invisible characters are left out, and
- * any run of white space is one space.  Bytes that are not UTF-8 stay as they are.
+ * any run of white space is one space, or nothing where a line of Chinese or Japanese was broken.
+ * Bytes that are not UTF-8 stay as they are.
  */
 #ifndef BASE_CASEFOLD_H
 #define BASE_CASEFOLD_H

@@ -12,6 +12,13 @@ static void test_fold(void **state)
         {"Hello WORLD", "hello world"},
         {" a\t\r\n  b ", " a b "},
         {"驿站 已发送", "驿站 已发送"},
+        {"中文\r\n邮件", "中文邮件"}, /* a broken line */
+        {"你好，\n  世界。\nかな", "你好,世界。か\xe3\x81\xaa"},
+        {"中文\nmail\n邮件", "中文 mail 邮件"},
+        {"中文\n", "中文 "},
+        {"\n中文", " 中文"},
+        {"한국\n어", "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab\xe1\x84\x80\xe1\x85\xae\xe1\x86\xa8 "
+                     "\xe1\x84\x8b\xe1\x85\xa5"},
         {"ÄÖÜ", "a\xcc\x88o\xcc\x88u\xcc\x88"},
         {"a\xcc\x88", "a\xcc\x88"}, /* as composed */
         {"Straße", "strasse"},

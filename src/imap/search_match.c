@@ -216,7 +216,7 @@ static slice part_text(struct search_subject *s, size_t part)
         return *text;
     *text = mime_text(s->arena, &s->made.mime, part, c, NULL);
     if (slice_eq(c->minor, S("html")))
-        *text = html_to_text(s->arena, *text, HTML_LINKS, SIZE_MAX);
+        *text = html_to_text(s->arena, *text, 0, SIZE_MAX);
     return *text;
 }
 

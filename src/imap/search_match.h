@@ -55,11 +55,12 @@ struct search_subject {
             slice rest; /* people, not read yet */
         } e;
         struct mime mime;
-        struct mime_content *content; /* of each part; value "" : not made yet */
+        struct mime_content *content; /* of each part */
         slice *texts;                 /* of each part, decoded; p NULL: not made yet */
     } made;
 };
 
+/* Yes, no, or the least that must be known next; with the whole message never that. */
 enum search_answer search_match(const struct search_key *k, struct search_subject *s);
 
 #endif

@@ -69,7 +69,7 @@ static const char parts[] = HEADER
     "Content-Transfer-Encoding: base64\r\nContent-Description: a letter\r\n\r\n"
     "1tDOxNPKvP4=\r\n" /* 中文邮件 */
     "--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    "<style>hidden</style><p>Sh<b>own</b> caf=C3=A9 &amp; more</p>\r\n"
+    "<style>hidden</style><p>Sh<b>own</b> <a href=3D\"x\">caf=C3=A9</a> &amp; more</p>\r\n"
     "--b\r\nContent-Type: message/rfc822\r\n\r\n"
     "Subject: =?utf-8?Q?inner_=C3=9Cbung?=\r\nX-Inner: value\r\n\r\ninner text\r\n"
     "--b\r\nContent-Type: application/octet-stream; name*=utf-8''%E5%90%88%E5%90%8C.doc\r\n\r\n"
