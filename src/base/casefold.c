@@ -15,8 +15,8 @@ struct fold {
     bool wide; /* the last character was of a script that breaks lines anywhere */
 };
 
-/* The folded byte of ASCII; 0: white space or a NUL, which is one. */
-static const char ascii_fold[128] = {
+/* The folded byte of ASCII; 0: white space or a NUL, which is one; also what is not ASCII. */
+static const char ascii_fold[256] = {
     0,   1,    2,   3,   4,   5,   6,   7,   8,   0,   0,   0,   0,   0,   14,  15,  16,   17,  18,
     19,  20,   21,  22,  23,  24,  25,  26,  27,  28,  29,  30,  31,  0,   '!', '"', '#',  '$', '%',
     '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', '0', '1', '2', '3', '4', '5', '6',  '7', '8',
@@ -36,16 +36,25 @@ static void fold_gap(struct fold *f, bool wide)
     f->wide = wide;
 }
 
-static void fold_ascii(struct fold *f, unsigned char c)
+static void fold_space(struct fold *f, char c)
 {
-    char to = ascii_fold[c];
+    f->gap = c == '\n' || f->gap == GAP_LINE ? GAP_LINE : GAP_SPACE;
+}
+
+/* ASCII from the front of text, which begins with it; returns its bytes. */
+static size_t fold_ascii(struct fold *f, slice text)
+{
+    char to = ascii_fold[(unsigned char)text.p[0]];
     if (!to) {
-        f->gap = c == '\n' || f->gap == GAP_LINE ? GAP_LINE : GAP_SPACE;
-        return;
+        fold_space(f, text.p[0]);
+        return 1;
     }
-    if (f->gap != GAP_NONE || f->wide)
-        fold_gap(f, false);
-    f->bytes[f->n++] = to;
+    size_t i = 0, n;
+    fold_gap(f, false);
+    for (n = f->n; i < text.n && (to = ascii_fold[(unsigned char)text.p[i]]); i++)
+        f->bytes[n++] = to;
+    f->n = n;
+    return i;
 }
 
 /* Han, kana, their punctuation and full-width forms. */
@@ -76,7 +85,7 @@ static size_t fold_wide(struct fold *f, slice s)
     utf8proc_ssize_t count = utf8proc_decompose_char(code, to, FOLD_MOST, how, &boundary);
     for (utf8proc_ssize_t i = 0; i < count && i < FOLD_MOST; i++) {
         if (to[i] < 0x80 && !ascii_fold[to[i]]) {
-            fold_ascii(f, (unsigned char)to[i]);
+            fold_space(f, (char)to[i]);
             continue;
         }
         fold_gap(f, is_wide(code));
@@ -94,7 +103,7 @@ static slice fold_step(struct fold *f, slice *text)
         size_t room = FOLD_STEP - FOLD_SPARE - f->n;
         size_t end = text->n - i < room ? text->n : i + room;
         while (i < end && (unsigned char)text->p[i] < 0x80)
-            fold_ascii(f, (unsigned char)text->p[i++]);
+            i += fold_ascii(f, slice_sub(*text, i, end));
         if (i < end)
             i += fold_wide(f, slice_skip(*text, i));
     }
