@@ -96,6 +96,8 @@ void trace_stop(enum stop stop, int64_t msg, const char *format, ...)
     X(DELIVERED_REMOTE, "delivered_remote_total", "counter",                                       \
       "Recipients accepted by another server")                                                     \
     X(POP3_RETRIEVED, "pop3_messages_retrieved_total", "counter", "Messages sent by POP3 RETR")    \
+    X(IMAP_COMMANDS, "imap_commands_total", "counter", "IMAP commands run")                        \
+    X(IMAP_FETCHED, "imap_messages_fetched_total", "counter", "Messages whose body FETCH sent")    \
     X(STORE_COMMITS, "store_commits_total", "counter", "Group commits")                            \
     X(STORE_WRITES, "store_writes_total", "counter", "Transactions in group commits")              \
     X(STORE_BYTES, "store_body_bytes_total", "counter", "Body bytes appended to segments")         \

@@ -210,6 +210,7 @@ static void trace(const struct imap *p, const struct message *m)
 {
     trace_stop(STOP_READER, m->queue_id, "account=%lld message=%lld bytes=%llu protocol=imap",
                (long long)m->account, (long long)m->id, (unsigned long long)m->size);
+    metric_add(METRIC_IMAP_FETCHED, 1);
     log_step(p->s.who, "transaction", "FETCH: a message of %llu octets",
              (unsigned long long)m->size);
 }

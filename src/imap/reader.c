@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "base/budget.h"
+#include "base/log.h"
 #include "base/banned.h"
 
 /* Longer than any announcement of a literal: enough of a skipped line to see one at its end. */
@@ -168,6 +169,7 @@ static void take_literal(struct imap *p, slice text, const struct imap_literal *
 static void run(struct imap *p, slice text)
 {
     slice args = slice_skip(text, p->reader.args_from);
+    metric_add(METRIC_IMAP_COMMANDS, 1);
     if (p->reader.has_nul)
         imap_bad(p, "A NUL stands only in a literal8");
     else if (p->command->no_args && slice_trim(args).n)

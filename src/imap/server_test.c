@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "imap/compress.h"
 #include "imap/fixture.h"
+#include "message/base64.h"
+#include "smtp/scram_client.h"
 #include "base/banned.h"
 
 static struct imap_post post;
@@ -470,6 +472,45 @@ static void test_bomb(void **state)
     harness_end(&h);
 }
 
+static slice base64_line(struct arena *a, const char *before, slice raw)
+{
+    return arena_printf(a, "%s%.*s\r\n", before, P(base64_text(a, raw)));
+}
+
+/* RFC 4959 and SCRAM, where no password may travel: the server's proof is one more challenge. */
+static void test_scram(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct harness h = {0};
+        struct arena a = {0};
+        struct scram_client x = {0};
+        slice reply, last, said;
+        post.options.password_without_tls = false;
+        harness_start(&h, imap_server_new(&post.options));
+        harness_said(&h);
+        slice first =
+            scram_client_first(&x, &a, S("one@north.test"), wrong ? S("Secret") : S("secret"));
+        harness_feed(&h, base64_line(&a, "a AUTHENTICATE SCRAM-SHA-256 ", first));
+        said = slice_trim(harness_said(&h));
+        assert_true(slice_eat(&said, S("+ ")) && base64_decode_strict(&a, said, &reply));
+        assert_true(scram_client_final(&x, &a, reply, &last));
+        harness_feed(&h, base64_line(&a, "", last));
+        said = slice_trim(harness_said(&h));
+        if (wrong) {
+            assert_slice(said, S("a NO [AUTHENTICATIONFAILED] Wrong name or password"));
+        } else {
+            assert_true(slice_eat(&said, S("+ ")) && base64_decode_strict(&a, said, &reply));
+            assert_true(scram_client_verify(&x, &a, reply));
+            ask_ok(&h, "", "a OK [CAPABILITY IMAP4rev1");
+            ask_ok(&h, "b SELECT INBOX", "b OK");
+        }
+        post.options.password_without_tls = true;
+        harness_end(&h);
+        arena_end(&a);
+    }
+}
+
 /* A full pool of hashing threads is a temporary failure. */
 static void test_busy(void **state)
 {
@@ -492,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_literal_in_place),
         cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_scram),
         cmocka_unit_test(test_deleted_under_it),
         cmocka_unit_test(test_match_data),
     };
