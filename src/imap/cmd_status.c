@@ -106,7 +106,7 @@ static bool item(struct imap *p, slice *in, unsigned *items)
         if (imap_word(in, items_table[i].word)) {
             *items |= 1u << i;
             if (items_table[i].value == highestmodseq)
-                p->enabled |= ENABLED_CONDSTORE; /* RFC 7162 3.1 */
+                imap_enable_condstore(p); /* RFC 7162 3.1 */
             return true;
         }
     return false;
