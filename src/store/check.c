@@ -3,8 +3,10 @@
  *
  *   structure   SQLite's own check of its file
  *   entries     C1-C3, M1, M2 mailbox by mailbox; M4 account by account
- *   messages    each is held by as many entries and tombstones as "copy" says (P1); each body is
- * there bodies      B1, B5: every record is read and its checksum compared; nobody's bodies
+ *   messages    each is held by as many entries and hidden tombstones as "copy" says (M3, P1); each
+ *               body is there, and its row of envelopes (D1)
+ *   Recoverable what is in it has a time to go (P6)
+ *   bodies      B1, B5: every record is read and its checksum compared; nobody's bodies
  *   segments    files and rows agree; live bytes; B4: the counters are above every id
  *   queue       items belong to messages, recipients to items
  * It reads one snapshot; what a running server changes meanwhile does not disturb it.
@@ -141,6 +143,49 @@ static void check_mailboxes(struct check *c)
         check_problem(c, "chunk %lld belongs to no mailbox", (long long)sql_int(q, 0));
 }
 
+/* P6: the uids of Recoverable lie in the ranges of shown tombstones. */
+static void check_recoverable_of(struct check *c, int64_t account, int64_t mailbox)
+{
+    uint32_t low = 0, high = 0, untimed = 0, first = 0;
+    struct sql *ranges = sql_query(c->db,
+                                   "SELECT first, last FROM tombstone WHERE account = ? AND"
+                                   " first > 0 ORDER BY first",
+                                   "i", account);
+    struct sql *q = sql_query(c->db,
+                              "SELECT data FROM entry_chunk WHERE account = ? AND mailbox = ?"
+                              " ORDER BY first",
+                              "ii", account, mailbox);
+    while (sql_row(q)) {
+        struct chunk *chunk = chunk_open(sql_bytes(q, 0), 0);
+        for (struct chunk_reader r = chunk ? chunk_read(chunk) : (struct chunk_reader){0};
+             chunk && chunk_next(&r);) {
+            while (high < r.e.uid && sql_row(ranges)) {
+                low = (uint32_t)sql_int(ranges, 0);
+                high = (uint32_t)sql_int(ranges, 1);
+            }
+            bool timed = low <= r.e.uid && r.e.uid <= high;
+            first = timed || untimed ? first : r.e.uid;
+            untimed += !timed;
+        }
+        chunk_release(chunk);
+    }
+    sql_end(ranges);
+    if (!untimed)
+        return;
+    check_problem(c,
+                  "account %lld: %u messages in Recoverable, from uid %u on, would stay for ever",
+                  (long long)account, untimed, first);
+    repair_recoverable(c, account, first);
+}
+
+static void check_recoverable(struct check *c)
+{
+    struct sql *q = sql_query(c->db, "SELECT account, mailbox FROM mailbox WHERE role = ?", "i",
+                              (int64_t)ROLE_RECOVERABLE);
+    while (sql_row(q))
+        check_recoverable_of(c, sql_int(q, 0), sql_int(q, 1));
+}
+
 static void check_accounts(struct check *c)
 {
     struct sql *q = sql_query(
@@ -206,10 +251,19 @@ static void check_holders(struct check *c)
 static void check_messages(struct check *c)
 {
     check_holders(c);
-    struct sql *q = sql_query(c->db,
-                              "SELECT m.id, m.body FROM message m LEFT JOIN body b ON b.id = m.body"
-                              " WHERE b.id IS NULL OR m.size <> length(m.prefix) + b.length",
-                              "");
+    struct sql *q =
+        sql_query(c->db,
+                  "SELECT id FROM message m WHERE NOT EXISTS (SELECT 1 FROM envelope e WHERE"
+                  " e.id = m.id)",
+                  "");
+    while (sql_row(q)) {
+        check_problem(c, "message %lld has no row of envelopes", (long long)sql_int(q, 0));
+        repair_envelope(c, sql_int(q, 0));
+    }
+    q = sql_query(c->db,
+                  "SELECT m.id, m.body FROM message m LEFT JOIN body b ON b.id = m.body"
+                  " WHERE b.id IS NULL OR m.size <> length(m.prefix) + b.length",
+                  "");
     while (sql_row(q))
         check_problem(c, "message %lld: its body %lld is missing or has another size",
                       (long long)sql_int(q, 0), (long long)sql_int(q, 1));
@@ -449,6 +503,7 @@ static int check_run(struct store *s, bool repair, struct buf *report)
     check_structure(&c);
     check_mailboxes(&c);
     check_accounts(&c);
+    check_recoverable(&c);
     check_messages(&c);
     check_bodies(&c);
     check_segment_rows(&c);

@@ -25,6 +25,10 @@ void repair_chunk(struct check *c, int64_t row);
 void repair_mailbox(struct check *c, int64_t account, int64_t mailbox);
 void repair_account(struct check *c, int64_t account);
 void repair_entry(struct check *c, int64_t account, int64_t mailbox, uint32_t uid);
+/* Entries of Recoverable from a uid on get a time to go: retention from now. */
+void repair_recoverable(struct check *c, int64_t account, uint32_t first);
+/* A row of envelopes nobody has made yet. */
+void repair_envelope(struct check *c, int64_t message);
 void repair_message_unheld(struct check *c, int64_t account, int64_t message);
 void repair_message_holders(struct check *c, int64_t message, int64_t holders);
 void repair_body_unnamed(struct check *c, int64_t body, uint64_t length);

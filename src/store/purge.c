@@ -8,6 +8,7 @@
  *   P4  change_floor rises before the first change above it is missing.
  *   P5  What leaves Recoverable first becomes a hidden tombstone, so that P1 holds for who looks at
  *       it there.
+ *   P6  Every entry of Recoverable lies in the uids of a tombstone, which says when it goes.
  * Each step is a function run by store_write until it has nothing more to do.
  */
 #include "base/clock.h"
@@ -53,7 +54,8 @@ static enum outcome purge_tombstone(struct store_tx *tx, void *arg)
     struct purge *p = arg;
     struct sql *q = sql_query(tx->db,
                               "SELECT id, data FROM tombstone WHERE first = 0 AND"
-                              " (at < ?1 OR (expired = 1 AND at < ?2)) ORDER BY id LIMIT 1",
+                              " at < max(?1, ?2) AND (at < ?1 OR expired = 1 AND at < ?2)"
+                              " ORDER BY at LIMIT 1",
                               "ii", p->before, p->expired);
     p->did = 0;
     if (sql_row(q)) {
@@ -76,7 +78,7 @@ static enum outcome purge_recoverable(struct store_tx *tx, void *arg)
     p->did = 0;
     struct sql *q = sql_query(tx->db,
                               "SELECT id, account, first, last FROM tombstone WHERE first > 0 AND"
-                              " at < ? ORDER BY id LIMIT 1",
+                              " at < ? ORDER BY at LIMIT 1",
                               "i", p->before);
     if (!sql_row(q))
         return sql_failed(tx->db) ? TEMPFAIL : DONE;

@@ -115,6 +115,8 @@ static void test_check_and_repair(void **state)
         {"live bytes", "UPDATE segment SET live = 3"},
         {"a counter", "UPDATE counter SET next = 1"},
         {"holders", "INSERT INTO copy VALUES (1, 4)"},
+        {"a lost envelope", "DELETE FROM envelope WHERE id = 2"},
+        {"Recoverable for ever", "DELETE FROM tombstone"},
         {"an orphan record", "DELETE FROM body WHERE id = 3; DELETE FROM segment;"
                              "DELETE FROM message; DELETE FROM body; DELETE FROM body_doubt"},
     };
@@ -124,6 +126,7 @@ static void test_check_and_repair(void **state)
         int64_t one = fixture_account(s, "one", 0);
         for (int k = 0; k < 3; k++)
             append(s, one, 100);
+        assert_int_equal(fixture_expunge(s, one, (uint32_t[]){1}, 1), 1);
         store_close(s);
         damage(rows[i].script);
         s = fixture_open(fixture_path);

@@ -163,6 +163,46 @@ void repair_entry(struct check *c, int64_t account, int64_t mailbox, uint32_t ui
                    uid);
 }
 
+static enum outcome fix_recoverable(struct store_tx *tx, void *arg)
+{
+    struct fix *f = arg;
+    int64_t mailbox = mailbox_by_role(tx->db, f->account, ROLE_RECOVERABLE);
+    struct working_account *a = working_account(tx, f->account);
+    struct working_mailbox *m = a ? working_mailbox(tx, f->account, mailbox, false) : NULL;
+    if (!m)
+        return TEMPFAIL;
+    sql_exec(tx->db,
+             "INSERT INTO tombstone(account, mailbox, modseq, at, data, first, last)"
+             " VALUES (?, ?, ?, ?, x'', ?, ?)",
+             "iiiiii", f->account, mailbox, a->modseq, tx->now_ms, (int64_t)f->uid,
+             (int64_t)m->info.uidnext - 1);
+    return fixed(tx);
+}
+
+void repair_recoverable(struct check *c, int64_t account, uint32_t first)
+{
+    struct fix f = {.account = account, .uid = first};
+    if (c->repair && fix_run(c, fix_recoverable, &f, NULL))
+        check_done(c, "account %lld: what is in Recoverable goes in time", (long long)account);
+}
+
+static enum outcome fix_envelope(struct store_tx *tx, void *arg)
+{
+    struct fix *f = arg;
+    sql_exec(tx->db,
+             "INSERT OR IGNORE INTO envelope SELECT id, 0, internaldate, zone, x'' FROM message"
+             " WHERE id = ?",
+             "i", f->id);
+    return fixed(tx);
+}
+
+void repair_envelope(struct check *c, int64_t message)
+{
+    struct fix f = {.id = message};
+    if (c->repair && fix_run(c, fix_envelope, &f, NULL))
+        check_done(c, "message %lld: its envelope is made when it is read", (long long)message);
+}
+
 /* ---- into Recovered ---- */
 
 /* A message that lost its entry gets a new one, in its own account. */

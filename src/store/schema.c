@@ -182,7 +182,9 @@ static const char mailboxes_2[] =
     /* first, last: uids in Recoverable; else data.  expired: only views keep it any longer */
     "ALTER TABLE tombstone ADD COLUMN first INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE tombstone ADD COLUMN last INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE tombstone ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;";
+    "ALTER TABLE tombstone ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX tombstone_hidden ON tombstone(at) WHERE first = 0;"
+    "CREATE INDEX tombstone_shown ON tombstone(at) WHERE first > 0;";
 
 static const char messages_2[] =
     "CREATE TABLE envelope(" /* of message id; parser_version of all derived parts */
