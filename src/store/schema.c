@@ -225,6 +225,7 @@ bool schema_migrate(struct db *db, const char *path, const struct migration *row
                     struct buf *error)
 {
     int64_t have = schema_format(db), newest = rows[count - 1].format;
+    bool fresh = have == 0;
     if (have > newest) {
         buf_printf(error,
                    "%s has format %lld, this program knows up to %lld: use the newer program, or "
@@ -235,7 +236,7 @@ bool schema_migrate(struct db *db, const char *path, const struct migration *row
     for (size_t i = 0; i < count && !sql_failed(db); i++) {
         if (rows[i].format <= have)
             continue;
-        if (have > 0 && !schema_snapshot(db, path, rows[i].format))
+        if (!fresh && !schema_snapshot(db, path, rows[i].format))
             break;
         db_begin(db);
         for (int k = 0; k < MIGRATION_SCRIPTS && rows[i].scripts[k]; k++)
