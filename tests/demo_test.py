@@ -11,6 +11,7 @@ import unittest
 
 from posts import PortBase, program
 
+PORTS = (25, 587, 465, 110, 995, 143, 993, 80)
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden", "demo.txt")
 STEP = re.compile(r"^\d\d:\d\d:\d\d\.\d{3}  (.{1,44}?) {2,}(\S.*?) {2,}(.*)$")
 
@@ -21,7 +22,7 @@ class Bases:
     def __enter__(self):
         while True:
             self.first = PortBase()
-            if all(PortBase.is_free(self.first.base + 1000 + p) for p in (25, 587, 465, 110, 995, 143, 993, 80)):
+            if all(PortBase.is_free(self.first.base + 1000 + p) for p in PORTS):
                 return self.first.base
             self.first.close()
 
@@ -31,7 +32,7 @@ class Bases:
 
 def masked(line, base, directory):
     line = line.replace(directory, "DIR")
-    for port in (25, 587, 465, 110, 995, 143, 993, 80):  # as if the bases were 1000 and 2000
+    for port in PORTS:  # as if the bases were 1000 and 2000
         line = re.sub(rf"\b{base + port}\b", str(1000 + port), line)
         line = re.sub(rf"\b{base + 1000 + port}\b", str(2000 + port), line)
     line = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME", line)

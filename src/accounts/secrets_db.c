@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "store/vfs.h"
 #include "base/banned.h"
 
 enum { FORMAT = 1, KIND_PASSWORD = 1, KIND_APP = 2, BUSY_MS = 5000 };
@@ -223,7 +224,7 @@ struct secrets_db *secrets_db_open(const char *dir, bool create, struct buf *err
         secrets_db_close(d);
         return NULL;
     }
-    if (sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+    if (sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, store_vfs()) !=
         SQLITE_OK) {
         buf_printf(error, "cannot open %s: %s", path, sqlite3_errmsg(d->db));
         secrets_db_close(d);

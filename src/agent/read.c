@@ -371,8 +371,9 @@ static int wait_for_mail(struct reading *r)
     bool arrived;
     struct imap_head *heads;
     size_t count;
-    fprintf(stderr, say("Waiting for mail in %.*s.\n", "正在等待 %.*s 的新邮件。\n"),
-            P(r->mailbox));
+    fprintf(call_flag(c, "json") ? stderr : stdout,
+            say("Waiting for mail in %.*s.\n", "正在等待 %.*s 的新邮件。\n"), P(r->mailbox));
+    fflush(stdout);
     int64_t ms = call_number(c, "timeout", WAIT_MS);
     if (!imap_client_wait(r->client, ms, &arrived, &now, &r->error))
         return read_failed(r);

@@ -392,7 +392,13 @@ slice date_print_imap(struct arena *a, int64_t ms, int zone_minutes)
 bool date_parse_imap(slice text, int64_t *ms, int *zone_minutes)
 {
     struct date_fields f;
+    char padded[26];
     slice s = text;
+    if (s.n == 25) { /* some clients leave the space out */
+        padded[0] = ' ';
+        memcpy(padded + 1, text.p, 25);
+        s = (slice){padded, 26};
+    }
     if (s.n != 26 || s.p[2] != '-' || s.p[6] != '-' || s.p[11] != ' ' || s.p[14] != ':' ||
         s.p[17] != ':' || s.p[20] != ' ' || (s.p[21] != '+' && s.p[21] != '-'))
         return false;

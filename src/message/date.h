@@ -20,7 +20,7 @@ bool date_parse(slice value, int64_t *ms, int *zone_minutes);
 slice date_print(struct arena *a, int64_t ms, int zone_minutes);
 /* "23-Nov-2026 20:24:01 +0000": IMAP's INTERNALDATE, day padded with a space. */
 slice date_print_imap(struct arena *a, int64_t ms, int zone_minutes);
-/* Reads exactly that form (APPEND). */
+/* Reads that form (APPEND); the space before a day of one digit may be missing. */
 bool date_parse_imap(slice text, int64_t *ms, int *zone_minutes);
 /* "2026-11-23T20:24:01+00:00" (RFC 3339), "Z" for UTC when utc is set (then the time is in UTC). */
 slice date_print_3339(struct arena *a, int64_t ms, int zone_minutes, bool utc);

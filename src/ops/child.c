@@ -30,7 +30,7 @@ static _Noreturn void become(const char *const *words, int in, int out, int erro
     _exit(127);
 }
 
-static int wait_code(pid_t pid)
+int child_wait(pid_t pid)
 {
     int status;
     while (waitpid(pid, &status, 0) < 0)
@@ -60,7 +60,7 @@ int child_run(struct arena *a, const char *const *words, slice input, slice *out
     pid_t pid = fork();
     if (pid == 0)
         become(words, in_fd, out_fd, error_fd);
-    code = pid < 0 ? -1 : wait_code(pid);
+    code = pid < 0 ? -1 : child_wait(pid);
     if (out)
         *out = read_back(a, out_fd);
     if (error)
@@ -94,5 +94,5 @@ pid_t child_start(const char *const *words, const char *error_path, int *out)
 int child_stop(pid_t pid)
 {
     kill(pid, SIGTERM);
-    return wait_code(pid);
+    return child_wait(pid);
 }

@@ -21,6 +21,8 @@ int child_run(struct arena *a, const char *const *words, slice input, slice *out
 /* Starts it; *out reads its standard output.  Standard error goes to the file error_path.  -1:
  * errno. */
 pid_t child_start(const char *const *words, const char *error_path, int *out);
+/* Waits for its end; its exit code, 128 + the signal that killed it. */
+int child_wait(pid_t pid);
 /* SIGTERM, and waits for its end; its exit code, 128 + the signal that killed it. */
 int child_stop(pid_t pid);
 

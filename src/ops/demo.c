@@ -301,6 +301,7 @@ static void print_try(struct demo *d)
              n->users[0].address, s->users[0].address, say("Hello", "你好"));
     demo_say(d, "  %s fetch --dir %s --user %s --keep --out mail", program, s->dir,
              s->users[0].address);
+    demo_say(d, "  %s read list --dir %s --user %s", program, s->dir, s->users[0].address);
     demo_say(d, "\n%s\n", say("Stop with Ctrl-C.", "按 Ctrl-C 结束。"));
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -243,6 +244,102 @@ static bool fetch(struct demo *d, const char *address, const char *client, const
     return failed(d, "fetch");
 }
 
+/* ---- IMAP ---- */
+
+/* yizhan read with more words for an address. */
+static bool read_mail(struct demo *d, bool show, const char *address, slice *out,
+                      const char *const *more)
+{
+    const char *words[CHILD_WORDS + 1] = {"read",   more[0], "--dir", log_in(d, address)->dir,
+                                          "--user", address};
+    for (size_t n = 6, i = 1; more[i] && n < CHILD_WORDS; i++)
+        words[n++] = more[i];
+    return demo_command(d, show, S(""), out, words) == EXIT_DONE;
+}
+
+/* The UID of the newest message with that subject, "" when there is none. */
+static const char *find_uid(struct demo *d, const char *address, const char *mailbox,
+                            const char *wanted)
+{
+    slice out;
+    const char *uid = "";
+    if (!read_mail(d, false, address, &out, DEMO_WORDS("list", "--mailbox", mailbox, "--json")))
+        return "";
+    json_t *mails = json_loadb(out.p, out.n, 0, NULL), *mail;
+    size_t i;
+    json_array_foreach(mails, i, mail)
+    {
+        if (!*uid && slice_eq(json_slice_at(mail, "subject"), slice_c(wanted)))
+            uid = arena_printf(d->arena, "%lld", (long long)json_number_at(mail, "uid", 0)).p;
+    }
+    json_decref(mails);
+    return uid;
+}
+
+/* Reads what a child says up to its end (whole) or its first line. */
+static slice hear(struct demo *d, int fd, bool whole)
+{
+    struct buf b = {.max = CHILD_OUTPUT};
+    char *to;
+    while ((whole || slice_find(buf_slice(&b), '\n') < 0) && (to = buf_space(&b, 1))) {
+        ssize_t n = read(fd, to, 1);
+        if (n <= 0)
+            break;
+        buf_wrote(&b, 1);
+    }
+    slice all = arena_dup(d->arena, buf_slice(&b));
+    buf_end(&b);
+    return slice_trim(all);
+}
+
+/* One waits in IDLE, the other sends: the mail is pushed. */
+static bool push(struct demo *d, const char *two, const char *title)
+{
+    int fd = -1;
+    slice id;
+    const struct demo_post *post = log_in(d, two);
+    const char *error = arena_printf(d->arena, "%s/wait.errors", d->dir).p;
+    demo_say(d, "\n$ yizhan read wait --dir %s --user %s --timeout 1m &", post->dir, two);
+    pid_t pid = child_start(
+        DEMO_WORDS("read", "wait", "--dir", post->dir, "--user", two, "--timeout", "1m"), error,
+        &fd);
+    if (pid < 0)
+        return failed(d, "read wait");
+    slice waiting = hear(d, fd, false);
+    demo_say(d, "%.*s", P(waiting));
+    bool sent = send_mail(d,
+                          DEMO_WORDS("--to", two, "--subject", title, "--text",
+                                     say("pushed to you", "推送给你"), "--attach", file_path(d, 2)),
+                          &id);
+    slice said = sent ? hear(d, fd, true) : S("");
+    demo_say(d, "%.*s", P(said));
+    close(fd);
+    int code = sent ? child_wait(pid) : child_stop(pid);
+    return (code == EXIT_DONE && slice_search(said, slice_c(title)) >= 0) || failed(d, "read wait");
+}
+
+/* A new Chinese folder, the pushed mail into it, and what is in it: its words, its file. */
+static bool file_away(struct demo *d, const char *two, const char *title)
+{
+    static const char folder[] = "项目/驿站";
+    slice shown = S(""), saved;
+    const char *uid = find_uid(d, two, "INBOX", title);
+    const char *dir = arena_printf(d->arena, "%s/saved", d->dir).p;
+    if (!read_mail(d, true, two, NULL, DEMO_WORDS("create", folder)) ||
+        !read_mail(d, true, two, NULL, DEMO_WORDS("move", uid, "--to", folder)) ||
+        !read_mail(d, true, two, &shown, DEMO_WORDS("mailboxes")))
+        return false;
+    demo_say(d, "%.*s", P(slice_trim(shown)));
+    if (!read_mail(d, true, two, &shown, DEMO_WORDS("show", "--mailbox", folder, "--save", dir)))
+        return false;
+    demo_say(d, "%.*s", P(slice_trim(shown)));
+    bool words = slice_search(shown, slice_c(say("pushed to you", "推送给你"))) >= 0;
+    const char *path = arena_printf(d->arena, "%s/%s", dir, files[2].name).p;
+    bool same = file_read(d->arena, path, LIMIT_MESSAGE, &saved) == 0 &&
+                slice_eq(saved, file_content(d->arena, 2));
+    return (words && same) || failed(d, "read show");
+}
+
 /* ---- The acts ---- */
 
 static bool act_letter(struct demo *d, slice *id)
@@ -296,12 +393,27 @@ static bool act_recall(struct demo *d)
     return slice_eq(result, S("withdrawn")) || failed(d, "recall");
 }
 
+static bool act_imap(struct demo *d)
+{
+    slice shown;
+    const char *one = d->posts[0].users[0].address, *two = d->posts[1].users[0].address;
+    const char *title = say("a mail that is pushed", "一封推送的信");
+    act(d, 4,
+        say("IMAP: a mail is pushed, a new folder, moved, read; the sender has a copy",
+            "IMAP：推送新信，新建文件夹，移动，阅读；发件人留有副本"));
+    if (!push(d, two, title) || !file_away(d, two, title) ||
+        !read_mail(d, true, one, &shown, DEMO_WORDS("list", "--mailbox", "Sent", "--limit", "2")))
+        return false;
+    demo_say(d, "%.*s", P(slice_trim(shown)));
+    return slice_search(shown, slice_c(title)) >= 0 || failed(d, "Sent");
+}
+
 static bool act_fetch(struct demo *d)
 {
     slice mails[MESSAGES];
     const char *two = d->posts[1].users[0].address;
     size_t all = 1 + SHORT_MAILS;
-    act(d, 4,
+    act(d, 5,
         say("POP3 over TLS: keep, only what is new, a second client, delete",
             "以 TLS 的 POP3 下载：保留，只取新信，第二个客户端，删除"));
     return fetch(d, two, "laptop", "--keep", all, mails) && check_letter(d, mails, all) &&
@@ -313,7 +425,7 @@ static bool act_fetch(struct demo *d)
 static bool act_caught(struct demo *d)
 {
     slice id, mails[MESSAGES];
-    act(d, 5,
+    act(d, 6,
         say("A mail for another domain is caught: nothing leaves the machine",
             "寄往其他域的信被代收：不离开本机"));
     return send_mail(d,
@@ -327,7 +439,7 @@ static bool act_caught(struct demo *d)
 static bool act_trace(struct demo *d, slice id)
 {
     slice shown;
-    act(d, 6, say("Where the letter has been", "那封信走过的路"));
+    act(d, 7, say("Where the letter has been", "那封信走过的路"));
     if (demo_command(d, true, S(""), &shown,
                      DEMO_WORDS("trace", arena_dup(d->arena, id).p, "--dir", d->posts[0].dir)) !=
         EXIT_DONE)
@@ -339,8 +451,8 @@ static bool act_trace(struct demo *d, slice id)
 bool demo_play(struct demo *d)
 {
     slice id;
-    bool ok = act_letter(d, &id) && act_several(d) && act_recall(d) && act_fetch(d) &&
-              act_caught(d) && act_trace(d, id);
+    bool ok = act_letter(d, &id) && act_several(d) && act_recall(d) && act_imap(d) &&
+              act_fetch(d) && act_caught(d) && act_trace(d, id);
     demo_say(d, "\n%s",
              ok ? say("Every byte arrived.", "每个字节都已送达。")
                 : say("The journey failed.", "行程失败。"));
