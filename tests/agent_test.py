@@ -381,5 +381,105 @@ class AccountTest(AgentCase):
         self.assertNotIn(self.north.passwords["one@north.test"].encode(), seen)
 
 
+
+class ReadTest(AgentCase):
+    """yizhan read, and the copy that yizhan send files in Sent."""
+
+    def read(self, verb, *words, code=0, user="two@south.test", env=None):
+        done = self.yizhan("read", verb, "--dir", self.south.home, "--user", user, "--password-file",
+                           self.secret(self.south, user), *words, env=env)
+        self.assertEqual(code, done.returncode, f"{done.stdout!r} {done.stderr!r}")
+        return json.loads(done.stdout) if "--json" in words and code == 0 else done
+
+    def arrived(self, subject):
+        """The UID of the mail with that subject, when it has come."""
+        def there():
+            return [m["uid"] for m in self.read("list", "--json") if m["subject"] == subject]
+        return wait_until(there, 60, subject, 0.2)[0]
+
+    def test_list_show_save(self):
+        page, data = os.path.join(self.north.dir, "read.html"), os.path.join(self.north.dir, "表.csv")
+        with open(page, "w") as f:
+            f.write("<h1>标题</h1><p>see <a href='https://north.test/'>here</a></p><script>x()</script>")
+        with open(data, "wb") as f:
+            f.write(bytes(range(256)))
+        self.send("--to", "two@south.test", "--subject", CHINESE, "--html", page, "--attach", data)
+        uid = self.arrived(CHINESE)
+        self.assertEqual([uid], [m["uid"] for m in self.read("list", "--json", "--unseen") if m["subject"] == CHINESE])
+        self.assertEqual([uid], [m["uid"] for m in self.read("list", "--json", "--search", "驿站：第一封信")
+                                 if m["subject"] == CHINESE])
+        self.assertEqual([], self.read("list", "--json", "--search", "nothing like this"))
+        place = self.place("saved")
+        text = self.read("show", str(uid), "--save", place, "--peek").stdout.decode()
+        for word in (CHINESE, "标题", "https://north.test/", "表.csv", "text/csv", "256 B"):
+            self.assertIn(word, text)
+        self.assertNotIn("x()", text)
+        with open(os.path.join(place, "表.csv"), "rb") as f:
+            self.assertEqual(bytes(range(256)), f.read())
+        self.assertEqual(bytes(range(256)), self.read("show", str(uid), "--part", "2").stdout)
+        raw = self.read("show", str(uid), "--raw").stdout
+        self.assertEqual(CHINESE, email.message_from_bytes(raw, policy=email.policy.default)["Subject"])
+        shown = self.read("show", str(uid), "--json")
+        self.assertEqual((CHINESE, "表.csv", uid), (shown["subject"], shown["attachments"][0]["name"], shown["uid"]))
+        self.assertTrue([m["seen"] for m in self.read("list", "--json") if m["uid"] == uid][0])
+        self.assertIn("邮箱", self.read("mailboxes", env={"LC_ALL": "zh_CN.UTF-8"}).stdout.decode())
+
+    def test_move_flag_delete(self):
+        self.send("--to", "two@south.test", "--subject", "moves", "--text", "x")
+        uid = self.arrived("moves")
+        self.read("create", "文件夹/二")
+        self.read("flag", str(uid))
+        self.read("seen", str(uid))
+        moved = self.read("move", str(uid), "--to", "文件夹/二", "--json")
+        self.assertEqual("文件夹/二", moved["to"])
+        (mail,) = self.read("list", "--mailbox", "文件夹/二", "--json")
+        self.assertEqual((moved["newUids"], {"\\Seen", "\\Flagged"}), (str(mail["uid"]), set(mail["flags"]) - {"\\Recent"}))
+        self.read("unflag", str(mail["uid"]), "--mailbox", "文件夹/二")
+        self.read("unseen", str(mail["uid"]), "--mailbox", "文件夹/二")
+        (mail,) = self.read("list", "--mailbox", "文件夹/二", "--json", "--unseen")
+        self.assertNotIn("\\Flagged", mail["flags"])
+        trashed = self.read("delete", str(mail["uid"]), "--mailbox", "文件夹/二", "--json")
+        self.assertEqual("Trash", trashed["to"])
+        self.read("delete", trashed["newUids"], "--mailbox", "Trash")
+        counts = {f["name"]: f.get("messages") for f in self.read("mailboxes", "--json")}
+        self.assertEqual((0, 0), (counts["文件夹/二"], counts["Trash"]))
+        self.one_line(self.read("show", "999999", code=1), 1, "no message 999999")
+        self.one_line(self.read("list", "--mailbox", "没有", code=1), 1, "yizhan read mailboxes")
+        self.one_line(self.read("move", "x", "--to", "Trash", code=2), 2, "UID")
+
+    def test_wait(self):
+        process = subprocess.Popen([program(), "read", "wait", "--dir", self.south.home, "--user", "three@south.test",
+                                    "--password-file", self.secret(self.south, "three@south.test"), "--timeout", "60s"],
+                                   stdout=subprocess.PIPE, env=dict(os.environ, LC_ALL="C"))
+        try:
+            self.assertIn(b"Waiting", process.stdout.readline())
+            self.send("--to", "three@south.test", "--subject", "pushed", "--text", "x")
+            self.assertIn(b"pushed", process.communicate(timeout=60)[0])
+            self.assertEqual(0, process.returncode)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        self.one_line(self.read("wait", "--timeout", "1s", code=1), 1, "no mail came")
+
+    def sent(self):
+        done = self.yizhan("read", "list", "--dir", self.north.home, "--user", "one@north.test", "--password-file",
+                           self.secret(self.north, "one@north.test"), "--mailbox", "Sent", "--json")
+        self.assertEqual(0, done.returncode, done.stderr.decode())
+        return [m["subject"] for m in json.loads(done.stdout)]
+
+    def test_copy_in_sent(self):
+        (mail,) = json.loads(self.send("--to", "two@south.test", "--bcc", "three@south.test", "--subject", "copied",
+                                       "--text", "x", "--json").stdout)
+        self.assertEqual("Sent", mail["copy"])
+        self.assertIn("copied", self.sent())
+        self.send("--to", "two@south.test", "--subject", "not copied", "--text", "x", "--no-copy")
+        self.assertNotIn("not copied", self.sent())
+        done = self.send("--to", "two@south.test", "--subject", "no server", "--text", "x", "--imap", "127.0.0.1:1",
+                         "--tls", "starttls")
+        self.assertEqual(1, done.stderr.decode().count("\n"), done.stderr.decode())
+        self.assertIn("no copy lies in Sent", done.stderr.decode())
+
+
 if __name__ == "__main__":
     unittest.main()

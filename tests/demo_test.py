@@ -35,6 +35,9 @@ def masked(line, base, directory):
     for port in PORTS:  # as if the bases were 1000 and 2000
         line = re.sub(rf"\b{base + port}\b", str(1000 + port), line)
         line = re.sub(rf"\b{base + 1000 + port}\b", str(2000 + port), line)
+    line = line.replace(", resumed", "")
+    line = re.sub(r"\b\w{3}, \d+ \w{3} \d{4} ", "DATE ", re.sub(r"\d{4}-\d\d-\d\d (?=\d\d:\d\d  )", "DATE ", line))
+    line = re.sub(r"UIDVALIDITY \d+|(APPENDUID|COPYUID) \d+", r"\1 UIDVALIDITY", line)
     line = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "TIME", line)
     line = re.sub(r"\b\d\d:\d\d(:\d\d(\.\d+)?)?\b", "TIME", line)
     line = re.sub(r"\b[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}-[0-9a-hjkmnp-tv-z]{4}\b", "PASSWORD", line)

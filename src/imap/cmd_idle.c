@@ -7,6 +7,7 @@
 #include "imap/command.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "imap/announce.h"
 #include "base/banned.h"
 
@@ -45,6 +46,7 @@ static void tell(struct imap *p)
 
 void imap_idle_noticed(struct imap *p)
 {
+    log_step(p->s.who, "transaction", "IDLE: something is new, we say so");
     announce_start(p, true);
     tell(p);
 }
@@ -67,6 +69,8 @@ void imap_cmd_idle(struct imap *p, slice args)
     p->line = done;
     if (p->selected)
         p->watch = view_watch(p->selected->store, p->account, p->selected->mailbox, changed, &p->s);
+    log_step(p->s.who, "transaction", "IDLE: the client listens");
     imap_continue(p, "idling");
-    imap_idle_noticed(p);
+    announce_start(p, true);
+    tell(p);
 }

@@ -68,8 +68,26 @@ static void put_tagged(struct imap *p, struct buf *out, const char *status, cons
     buf_add(out, S("\r\n"));
 }
 
+/* For who watches: "UID MOVE; we say OK Moved". */
+static void narrate(const struct imap *p, const char *status, const char *format, va_list args)
+{
+    struct arena a = {0};
+    va_list again;
+    if (!p->command || !log_narrates())
+        return;
+    va_copy(again, args);
+    slice text = arena_vprintf(&a, format, again);
+    va_end(again);
+    ptrdiff_t code = slice_starts(text, S("[CAPABILITY ")) ? slice_find(text, ']') : -1;
+    slice rest = slice_trim(slice_skip(text, (size_t)(code + 1)));
+    log_step(p->s.who, "transaction", "%s%.*s; we say %s %.*s", p->uid ? "UID " : "",
+             P(p->command->name), status, P(rest));
+    arena_end(&a);
+}
+
 static void end(struct imap *p, const char *status, const char *format, va_list args)
 {
+    narrate(p, status, format, args);
     enum imap_announces what = p->command ? p->command->announces : ANNOUNCE_NOTHING;
     if (what != ANNOUNCE_NOTHING)
         announce_start(p, what == ANNOUNCE_ALL || p->uid);
