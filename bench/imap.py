@@ -223,7 +223,7 @@ def print_rows(row, ours, theirs, sync_rate):
         peer = theirs.get(key)
         note = f"Dovecot {peer:,.0f}" if peer and peer >= 100 else f"Dovecot {peer:.3g}" if peer is not None else ""
         row("imap: " + name, ours[key], unit, goal, lower=lower, note=note)
-    row("imap: filling it, 500 messages in one APPEND", ours["fill"], "per s",
+    row("imap: filling it, 100 messages in one APPEND", ours["fill"], "per s",
         note=f"Dovecot {theirs['fill']:,.0f}" if theirs else "")
 
 

@@ -2,7 +2,7 @@
  * The IMAP load of ./dev bench, the same against any server: straight clients that only look for
  * the end of an answer, so that little of the measured time is theirs.
  *   imap_load create --port P --login A --password W --mailbox M
- *   imap_load fill   --port P --login A --password W --mailbox M --total N   APPENDs, 500 in one
+ *   imap_load fill   --port P --login A --password W --mailbox M --total N   APPENDs, 100 in one
  *   imap_load select …            one SELECT, as the first after a start
  *   imap_load box    … --part N   SELECT, FETCH, STORE, MOVE of a big mailbox; N messages of it
  *   imap_load append … --sessions K --total N     K clients, one message after the other
@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ = 1 << 20, TAIL = 2048, BATCH = 500, RUNS = 5, SESSIONS = 256, NAME = 256 };
+enum { READ = 1 << 20, TAIL = 2048, BATCH = 100, RUNS = 5, SESSIONS = 256, NAME = 256 };
 
 static struct {
     const char *login, *password, *mailbox;
