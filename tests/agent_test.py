@@ -48,7 +48,7 @@ class AgentCase(unittest.TestCase):
 
     def yizhan(self, *words, text=None, env=None):
         return subprocess.run([program(), *words], input=text, capture_output=True, timeout=120,
-                              env=dict(os.environ, LC_ALL="C", **(env or {})))
+                              env={**os.environ, "LC_ALL": "C", **(env or {})})
 
     def send(self, *words, text=None, code=0, user="one@north.test"):
         done = self.yizhan("send", "--dir", self.north.home, "--user", user, "--password-file",
