@@ -418,6 +418,9 @@ static void begin(struct imap *p, const struct fetch_items *items, const struct 
     f->next = positions->count ? positions->ranges[0].low : 0;
     f->entries = arena_array(&p->scratch, FETCH_BATCH, sizeof(*f->entries));
     f->rows = arena_array(&p->scratch, FETCH_BATCH, sizeof(*f->rows));
+    if (!p->tree)
+        p->tree = arena_new(&p->arena, struct fetch_tree);
+    f->message.kept = p->tree;
     plan(f);
     p->work = f;
     p->release = release;

@@ -102,6 +102,7 @@ struct imap {
     int64_t idle_until_ms; /* clock_mono_ms: longer is nobody there */
     struct watch *watch;
     struct imap_compress *compress;
+    struct fetch_tree *tree; /* fetch_body.h; NULL: no FETCH yet */
 };
 
 /* ---- The table ---- */

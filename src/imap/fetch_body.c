@@ -7,6 +7,7 @@
 #include "base/banned.h"
 
 enum {
+    KEPT_PARTS = 200,
     HEAD = 16 * 1024,   /* read at once: most headers, most messages */
     WINDOW = 32 * 1024, /* encoded bytes decoded at once; LF to CRLF may double what comes out */
 };
@@ -15,7 +16,7 @@ void fetch_message_begin(struct fetch_message *f, struct store *store, const str
 {
     struct arena arena = f->arena;
     arena_reset(&arena);
-    *f = (struct fetch_message){.store = store, .message = *m, .arena = arena};
+    *f = (struct fetch_message){.kept = f->kept, .store = store, .message = *m, .arena = arena};
 }
 
 void fetch_message_end(struct fetch_message *f)
@@ -69,9 +70,32 @@ static bool load_head(struct fetch_message *f)
     return true;
 }
 
+void fetch_tree_end(struct fetch_tree *t)
+{
+    arena_end(&t->arena);
+    *t = (struct fetch_tree){0};
+}
+
+/* Keeps the tree for the next piece; one with very many parts would cost an idle session much. */
+static void keep_tree(struct fetch_message *f)
+{
+    struct fetch_tree *t = f->kept;
+    if (!t || f->tree->count > KEPT_PARTS)
+        return;
+    fetch_tree_end(t);
+    t->message = f->message.id;
+    t->tree = *f->tree;
+    t->tree.parts = arena_array(&t->arena, t->tree.count, sizeof(*t->tree.parts));
+    memcpy(t->tree.parts, f->tree->parts, t->tree.count * sizeof(*t->tree.parts));
+}
+
 /* The tree of a message too large for the head: its bytes are here only while it is made. */
 static enum fetch_found load_large_tree(struct fetch_message *f)
 {
+    if (f->kept && f->kept->message == f->message.id) {
+        *f->tree = f->kept->tree;
+        return FETCH_FOUND;
+    }
     struct arena bytes = {0};
     size_t n = (size_t)f->message.size;
     if (!budget_take(n))
@@ -83,6 +107,8 @@ static enum fetch_found load_large_tree(struct fetch_message *f)
     f->tree->message.p = NULL;
     arena_end(&bytes);
     budget_give(n);
+    if (good)
+        keep_tree(f);
     return good ? FETCH_FOUND : FETCH_UNREADABLE;
 }
 

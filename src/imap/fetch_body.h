@@ -12,8 +12,17 @@
 #include "message/base64.h"
 #include "store/mailbox.h"
 
+/* The tree of the last large message of a session: a part is often fetched in many pieces. */
+struct fetch_tree {
+    struct arena arena;
+    int64_t message; /* 0: none */
+    struct mime tree;
+};
+void fetch_tree_end(struct fetch_tree *t);
+
 /* A message whose sections are being fetched. */
 struct fetch_message {
+    struct fetch_tree *kept; /* NULL: nothing is kept; stays through fetch_message_begin */
     struct store *store;
     struct message message;
     struct arena arena;    /* of what follows */

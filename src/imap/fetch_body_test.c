@@ -227,6 +227,36 @@ static void test_budget(void **state)
     stored_close(&s);
 }
 
+/* A part fetched in many pieces: the message is taken apart once. */
+static void test_kept(void **state)
+{
+    struct stored s;
+    struct fetch_tree kept = {0};
+    struct out o = {.arena = &arena};
+    (void)state;
+    out_add(&o, S("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"));
+    size_t from = out_slice(&o).n;
+    for (int i = 0; i < 2000; i++)
+        out_add(&o, S("0123456789012345678901234567890123456789\r\n"));
+    out_add(&o, S("\r\n--b--\r\n"));
+    slice all = out_slice(&o);
+    stored_open(&s, S(""), all);
+    s.message.kept = &kept;
+    check(&s, "BODY[1]<0.5>", S("01234"));
+    struct message m = s.message.message;
+    fetch_message_begin(&s.message, s.store, &m);
+    budget_set(budget_used() + 1000); /* not enough to do it again */
+    check(&s, "BODY[1]<5.5>", S("56789"));
+    check(&s, "BODY[1]", slice_sub(all, from, all.n - 9));
+    check(&s, "BINARY.SIZE[1]", S("84000"));
+    m.id++;
+    fetch_message_begin(&s.message, s.store, &m);
+    check(&s, "BODY[1]", S("no memory"));
+    budget_set(LIMIT_MEMORY);
+    fetch_tree_end(&kept);
+    stored_close(&s);
+}
+
 /* No header: all of it is body (message/header.h). */
 static void test_odd(void **state)
 {
@@ -246,7 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_small),  FIXTURE_TEST(test_binary), FIXTURE_TEST(test_large),
-        FIXTURE_TEST(test_budget), FIXTURE_TEST(test_odd),
+        FIXTURE_TEST(test_budget), FIXTURE_TEST(test_odd),    FIXTURE_TEST(test_kept),
     };
     return TEST_RUN(tests);
 }

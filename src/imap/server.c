@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "imap/command.h"
 #include "imap/compress.h"
+#include "imap/fetch_body.h"
 #include "imap/reader.h"
 #include "base/banned.h"
 
@@ -140,6 +141,8 @@ static void imap_end(struct session *s)
     imap_reader_end(p);
     arena_end(&p->keyword_arena);
     arena_end(&p->scratch);
+    if (p->tree)
+        fetch_tree_end(p->tree);
     struct arena arena = p->arena;
     arena_end(&arena);
 }
