@@ -74,6 +74,68 @@ static void test_a_held_view_keeps_its_messages(void **state)
     store_close(s);
 }
 
+static void count_wake(void *arg)
+{
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+/* P3: 2,500 expunged at once leave Recoverable in three steps. */
+static void test_purge_in_steps(void **state)
+{
+    (void)state;
+    enum { MANY = 2500, TOGETHER = 100 };
+    static uint32_t uids[MANY];
+    struct store *s = fixture_open(fixture_path);
+    int64_t one = fixture_account(s, "one", 0), box;
+    for (uint32_t i = 0; i < MANY; i += TOGETHER) {
+        struct mailbox_append m[TOGETHER] = {0};
+        struct store_body bodies[TOGETHER] = {0};
+        for (uint32_t k = 0; k < TOGETHER; k++) {
+            bodies[k] = (struct store_body){.pieces = {S("x")}, .piece_count = 1, .fd = -1};
+            m[k] = (struct mailbox_append){.account = one, .mailbox = 1, .body_bytes = 1};
+            uids[i + k] = i + k + 1;
+        }
+        assert_int_equal(mailbox_append_all(s, m, bodies, TOGETHER), DONE);
+    }
+    assert_int_equal(fixture_expunge(s, one, uids, MANY), MANY);
+    struct db *db = store_read(s);
+    box = mailbox_by_role(db, one, ROLE_RECOVERABLE);
+    store_read_end(s, db);
+    atomic_int wakes = 0;
+    struct watch *w = view_watch(s, one, box, count_wake, &wakes);
+    store_purge(s, clock_ms() + 8 * DAY_MS);
+    view_unwatch(w);
+    assert_int_equal(atomic_load(&wakes), 3);
+    assert_int_equal(number(s, "SELECT count(*) FROM message"), 0);
+    assert_sound(s);
+    store_close(s);
+}
+
+/* K3: a living record that is damaged keeps its segment where it is. */
+static void test_damaged_record_is_not_copied(void **state)
+{
+    (void)state;
+    struct buf error = {.max = 1024};
+    struct store_options o = {.dir = fixture_path, .create = true, .segment_bytes = 20000};
+    struct store *s = store_open(&o, &error);
+    assert_non_null(s);
+    int64_t one = fixture_account(s, "one", 0);
+    for (uint32_t i = 0; i < 12; i++)
+        append(s, one, 4000);
+    assert_int_equal(number(s, "SELECT segment FROM body WHERE id = 1"), 1);
+    assert_int_equal(fixture_expunge(s, one, (uint32_t[]){2, 3, 4, 5}, 4), 4);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/segments/000000000001.seg", fixture_path);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "!", 1, BODY_HEADER + 50), 1);
+    close(fd);
+    store_purge(s, clock_ms() + 8 * DAY_MS);
+    assert_int_equal(number(s, "SELECT segment FROM body WHERE id = 1"), 1);
+    assert_int_equal(access(path, F_OK), 0);
+    store_close(s);
+    buf_end(&error);
+}
+
 /* P4 */
 static void test_change_floor(void **state)
 {
@@ -197,9 +259,14 @@ static void test_migrations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_purge_and_compaction), FIXTURE_TEST(test_a_held_view_keeps_its_messages),
-        FIXTURE_TEST(test_change_floor),         FIXTURE_TEST(test_check_and_repair),
-        FIXTURE_TEST(test_damaged_body),         FIXTURE_TEST(test_migrations),
+        FIXTURE_TEST(test_purge_and_compaction),
+        FIXTURE_TEST(test_a_held_view_keeps_its_messages),
+        FIXTURE_TEST(test_change_floor),
+        FIXTURE_TEST(test_check_and_repair),
+        FIXTURE_TEST(test_damaged_body),
+        FIXTURE_TEST(test_purge_in_steps),
+        FIXTURE_TEST(test_damaged_record_is_not_copied),
+        FIXTURE_TEST(test_migrations),
     };
     return TEST_RUN(tests);
 }

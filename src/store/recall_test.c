@@ -90,6 +90,38 @@ static void test_recall_rolled_back(void **state)
     store_close(s);
 }
 
+/* R3: copied, moved and expunged: it leaves every mailbox; who has one open is told as ever. */
+static void test_recall_leaves_every_mailbox(void **state)
+{
+    (void)state;
+    struct store *s = fixture_open(fixture_path);
+    struct arena a = {0};
+    int64_t one = fixture_account(s, "one", 0), id = deliver(s, one, 7);
+    uint32_t first[] = {1};
+    struct transfer t = {.account = one, .from = 1, .to = 3, .uids = first, .count = 1};
+    assert_int_equal(mailbox_transfer(s, &a, &t), DONE);
+    t.to = 4;
+    assert_int_equal(mailbox_transfer(s, &a, &t), DONE);
+    assert_int_equal(fixture_expunge(s, one, first, 1), 1);
+    struct view *open = view_open(s, one, 3);
+    int64_t before = view_info(open).modseq;
+    struct recall x = {.account = one, .queue_id = 7};
+    assert_int_equal(recall(s, &x), DONE);
+    for (int64_t mailbox = 1; mailbox <= 7; mailbox++) {
+        struct view *v = view_open(s, one, mailbox);
+        assert_int_equal(view_info(v).count, 0);
+        assert_true(mailbox != 3 || view_info(v).modseq > before);
+        view_release(v);
+    }
+    assert_false(message_fetched(s, one, id));
+    view_release(open);
+    assert_sound(s);
+    store_purge(s, clock_ms() + 8 * DAY_MS);
+    assert_sound(s);
+    arena_end(&a);
+    store_close(s);
+}
+
 /* The mark outlives a clean stop, and no doubt is left by one. */
 static void test_marks_are_kept(void **state)
 {
@@ -112,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_recall),
         FIXTURE_TEST(test_recall_rolled_back),
+        FIXTURE_TEST(test_recall_leaves_every_mailbox),
         FIXTURE_TEST(test_marks_are_kept),
     };
     return TEST_RUN(tests);

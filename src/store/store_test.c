@@ -508,6 +508,35 @@ static void test_pop3_lock(void **state)
     store_close(s);
 }
 
+static void *overtake_main(void *arg)
+{
+    struct crowd *c = arg;
+    for (int i = 0; i < 150; i++) {
+        struct mailbox_append m = {.account = c->account, .mailbox = MAILBOX_INBOX};
+        assert_int_equal(fixture_append(c->s, &m, S("x")), DONE);
+        atomic_fetch_add(c->done, 1);
+    }
+    return NULL;
+}
+
+/* V2: a view loaded while commits go on is never older than what was answered before. */
+static void test_loader_overtaken(void **state)
+{
+    (void)state;
+    struct store *s = fixture_open(fixture_path);
+    atomic_int done = 0;
+    struct crowd c = {s, fixture_account(s, "one", 0), 0, &done};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, overtake_main, &c), 0);
+    for (int before = 0; before < 150;) {
+        views_evict(s, 0);
+        before = atomic_load(&done);
+        assert_true(inbox(s, c.account).count >= (uint32_t)before);
+    }
+    pthread_join(thread, NULL);
+    store_close(s);
+}
+
 /* Views nobody holds go, and come back the same. */
 static void test_views_are_evicted(void **state)
 {
@@ -541,6 +570,7 @@ int main(void)
         FIXTURE_TEST(test_delivery_ids),
         FIXTURE_TEST(test_watch),
         FIXTURE_TEST(test_pop3_lock),
+        FIXTURE_TEST(test_loader_overtaken),
         FIXTURE_TEST(test_views_are_evicted),
     };
     return TEST_RUN(tests);
