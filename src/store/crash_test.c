@@ -1,7 +1,7 @@
 /*
- * kill -9 at random moments (T1, B1-B4, R2, O2): a child delivers, expunges and appends large
- * bodies on several threads and notes each DONE in a pipe; after each kill every noted message is
- * there byte for byte, none twice, and the store is sound.
+ * kill -9 at random moments (T1, B1-B4, M3, R2, O2): a child delivers, expunges, moves, flags and
+ * appends large bodies on several threads and notes each DONE in a pipe; after each kill every
+ * noted message is there byte for byte, none twice, and the store is sound.
  */
 #include "store/fixture.h"
 
@@ -14,13 +14,13 @@
 
 #include "store/internal.h"
 
-enum { ROUNDS = 20, THREADS = 6, LARGE = (1 << 20) + 5000 };
+enum { ROUNDS = 20, THREADS = 6, LARGE = (1 << 20) + 5000, SENT = 3 };
 
 /* One line of the pipe. */
 struct note {
     int64_t account, message;
     uint32_t uid, number, round;
-    uint32_t what; /* 0 delivered, 1 expunged, 2 retransmission recognised */
+    uint32_t what; /* 0 delivered, 1 expunged, 2 retransmission recognised, 3 moved, 4 flagged */
 };
 
 struct sender {
@@ -47,6 +47,24 @@ static void id_of(uint32_t round, uint32_t number, unsigned char out[32])
     memcpy(sha, &round, 4);
     memcpy(sha + 4, &number, 4);
     delivery_id(S("two@south.test"), S("one@north.test"), sha, out);
+}
+
+/* What becomes of a message once it is delivered, by its number; 0: nothing. */
+static uint32_t fate(uint32_t number)
+{
+    return number % 5 == 3 ? 1 : number % 7 == 2 ? 3 : number % 7 == 4 ? 4 : 0;
+}
+
+static bool meet_fate(struct sender *x, uint32_t what, const uint32_t *uid)
+{
+    struct arena a = {0};
+    struct transfer t = {
+        .account = x->account, .from = 1, .to = SENT, .uids = uid, .count = 1, .move = true};
+    bool met = what == 1   ? fixture_expunge(x->s, x->account, uid, 1) == 1
+               : what == 3 ? mailbox_transfer(x->s, &a, &t) == DONE && t.done == 1
+                           : fixture_flags(x->s, x->account, uid, 1, FLAG_FLAGGED, 0) == 1;
+    arena_end(&a);
+    return met;
 }
 
 static void send_one(struct sender *x, uint32_t number)
@@ -77,10 +95,10 @@ static void send_one(struct sender *x, uint32_t number)
     struct note note = {x->account, m.message, m.uid, number, x->round, m.duplicate ? 2 : 0};
     if (write(x->pipe, &note, sizeof(note)) != sizeof(note))
         _exit(5);
-    if (number % 5 == 3 && !m.duplicate) {
-        if (fixture_expunge(x->s, x->account, &m.uid, 1) != 1)
+    if (fate(number) && !m.duplicate) {
+        if (!meet_fate(x, fate(number), &m.uid))
             _exit(6);
-        note.what = 1;
+        note.what = fate(number);
         if (write(x->pipe, &note, sizeof(note)) != sizeof(note))
             _exit(5);
     }
@@ -128,12 +146,36 @@ static void read_notes(int from)
             break;
 }
 
-static bool expunged(size_t i)
+/* Whether the end of its fate was answered too. */
+static bool noted(size_t i, uint32_t what)
 {
     for (size_t k = i + 1; k < note_count && k < i + 4 * THREADS; k++)
-        if (notes[k].what == 1 && notes[k].message == notes[i].message)
+        if (notes[k].what == what && notes[k].message == notes[i].message)
             return true;
     return false;
+}
+
+/* How often a mailbox holds the message. */
+static int holders(struct store *s, int64_t account, int64_t mailbox, int64_t message)
+{
+    struct view *v = view_open(s, account, mailbox);
+    struct entry e[256];
+    int found = 0;
+    for (uint32_t at = 0, n; (n = view_list(v, at, e, 256)) > 0; at += n)
+        for (uint32_t i = 0; i < n; i++)
+            found += e[i].message == message;
+    view_release(v);
+    return found;
+}
+
+/* A move is whole or has not begun, and once answered it is not undone. */
+static void assert_moved(struct store *s, size_t i)
+{
+    const struct note *n = &notes[i];
+    int there = holders(s, n->account, SENT, n->message);
+    assert_int_equal(there + holders(s, n->account, 1, n->message), 1);
+    if (noted(i, 3))
+        assert_int_equal(there, 1);
 }
 
 static void assert_text(struct store *s, const struct note *n)
@@ -162,10 +204,15 @@ static void assert_notes(struct store *s, size_t from)
         struct entry e = {0};
         bool there = view_at(v, view_seek(v, notes[i].uid), &e) && e.uid == notes[i].uid;
         view_release(v);
-        if (there && expunged(i))
+        uint32_t what = fate(notes[i].number);
+        if (there && (noted(i, 1) || noted(i, 3)))
             fail_msg("uid %u came back", notes[i].uid);
-        if (!there && !expunged(i) && notes[i].number % 5 != 3)
+        if (!there && what != 1 && what != 3)
             fail_msg("uid %u is lost", notes[i].uid);
+        if (what == 3)
+            assert_moved(s, i);
+        if (noted(i, 4))
+            assert_true(e.flags & FLAG_FLAGGED);
         if (there)
             assert_int_equal(e.message, notes[i].message);
     }
