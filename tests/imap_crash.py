@@ -20,7 +20,7 @@ from posts import Post
 WORKERS = 6
 BOXES = ("INBOX", "Red", "Blue")
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "$Work")
-SIZES = (0, 300, 4000, 70_000)
+SIZES = (0, 300, 300, 4000, 4000, 70_000, 300_000, 1_200_000)  # in memory, as a file, a segment of its own
 
 
 class Worker(threading.Thread):
@@ -81,13 +81,19 @@ class Worker(threading.Thread):
             self.expunge(wire, uids, chosen)
 
     def append(self, wire):
-        box, flags = self.random.choice(BOXES), frozenset(self.random.sample(FLAGS, self.random.randint(0, 2)))
-        subject = f"s{self.random.randrange(1 << 60):x}"
-        text = self.test.text(subject, self.random.choice(SIZES))
-        answer = self.ask(wire, f"APPEND {box} ({' '.join(flags)}) {{{len(text)}+}}\r\n{text}",
-                          {**self.truth, subject: (box, None, flags)})
-        self.truth[subject] = (box, int(code(answer, "APPENDUID").split()[1]), flags)
-        self.note(box, self.truth[subject][1])
+        """One message, or several in one command: all or none (RFC 3502)."""
+        box, parts, after, new = self.random.choice(BOXES), [], dict(self.truth), []
+        for _ in range(self.random.choice([1, 1, 1, 5])):
+            flags = frozenset(self.random.sample(FLAGS, self.random.randint(0, 2)))
+            subject = f"s{self.random.randrange(1 << 60):x}"
+            text = self.test.text(subject, self.random.choice(SIZES))
+            parts.append(f" ({' '.join(flags)}) {{{len(text)}+}}\r\n{text}")
+            after[subject] = (box, None, flags)
+            new.append(subject)
+        answer = self.ask(wire, f"APPEND {box}{''.join(parts)}", after)
+        for subject, uid in zip(new, numbers(code(answer, "APPENDUID").split()[1]), strict=True):
+            self.truth[subject] = (box, uid, after[subject][2])
+            self.note(box, uid)
 
     def store(self, wire, uids, chosen):
         flag, add = self.random.choice(FLAGS), self.random.random() < 0.6
