@@ -15,8 +15,8 @@ import unittest
 
 from posts import Post, connect, mailbox, wait_until
 
-PLAIN = (25, 587, 110, 80)
-IMPLICIT_TLS = (465, 995)
+PLAIN = (25, 587, 110, 143, 80)
+IMPLICIT_TLS = (465, 995, 993)
 CLIENTS = 1000
 
 
@@ -64,6 +64,8 @@ class Hostile(unittest.TestCase):
                  b"STARTTLS\r\n", b"STLS\r\n", b"USER one@north.test\r\n", b"PASS x\r\n", b"RETR 1\r\n",
                  b"TOP 1 99999999999999999999\r\n", b"UIDL\r\n", b"QUIT\r\n", b"GET / HTTP/1.1\r\n", b"Host: x\r\n\r\n",
                  b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n\r\nfffffffff\r\n",
+                 b"a LOGIN one@north.test x\r\n", b"a SELECT INBOX\r\n", b"a FETCH 1:* BODY[]\r\n", b"{99999999999999999999+}\r\n",
+                 b"a APPEND INBOX {9223372036854775807}\r\n", b"a UID SEARCH " + b"(OR " * 300, b"a STARTTLS\r\n",
                  b"A" * 3000, b" SIZE=99999999999999999999", b"\xff\xfe", b"%s%n", b"\x16\x03\x01\x02\x00\x01"]
         for _ in range(25):
             yield r.randbytes(r.randrange(1, 4000))
