@@ -270,6 +270,9 @@ static void writer_checkpoint(struct store *s)
         keeper_checkpoint(s);
 }
 
+/* A commit costs the same for one call and for fifty; a lone caller never waits. */
+enum { GATHER_CALLS = 4, GATHER_US = 1000 };
+
 static void *writer_main(void *arg)
 {
     struct store *s = arg;
@@ -293,6 +296,8 @@ static void *writer_main(void *arg)
         if (batch.count) {
             batch_run(s, &batch);
             writer_checkpoint(s);
+            if (batch.count >= GATHER_CALLS) /* many come at once: let more of them come along */
+                usleep(GATHER_US);
         } else {
             working_end(&w->working);
             arena_end(&w->arena);
