@@ -281,13 +281,14 @@ class CrashTest:
         return not self.failures
 
 
-def main():
+def torture(make):
+    """The command line of a crash test: make(seed) makes it."""
     options = argparse.ArgumentParser(prog="./dev torture")
     options.add_argument("--rounds", type=int, default=1000)
     options.add_argument("--seed", type=int)
     options = options.parse_args()
-    test = CrashTest(options.seed)
-    print(f"seed {test.seed}, stores in {test.north.dir} and {test.south.dir}", flush=True)
+    test = make(options.seed)
+    print(f"seed {test.seed}, stores in {', '.join(p.dir for p in test.posts)}", flush=True)
     try:
         good = test.run(options.rounds)
         for f in test.failures[:20]:
@@ -300,4 +301,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(torture(CrashTest))

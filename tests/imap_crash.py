@@ -7,13 +7,12 @@ is killed with SIGKILL at a random moment and started again.  Then, for each wor
   4. `yizhan check` found the store sound, and no sanitizer and no assertion has spoken.
 ./dev torture ROUNDS runs it by itself; tests/crash_test.py runs some rounds.
 """
-import argparse
-import os
 import random
 import sys
 import threading
 import time
 
+from crash import torture
 from imap_wire import Lost, Wire, code, items, numbers, parse
 from posts import Post
 
@@ -128,6 +127,7 @@ class ImapCrash:
         self.seed = random.randrange(1 << 30) if seed is None else seed
         self.random, self.out = random.Random(self.seed), out
         self.post = Post("north.test", "[log]\nlevel = warning\n")
+        self.posts = [self.post]
         self.addresses = [f"w{i}@north.test" for i in range(WORKERS)]
         for address in self.addresses:
             self.post.user(address)
@@ -251,23 +251,5 @@ class ImapCrash:
         return not self.failures
 
 
-def main():
-    options = argparse.ArgumentParser(prog="./dev torture")
-    options.add_argument("--rounds", type=int, default=1000)
-    options.add_argument("--seed", type=int)
-    options = options.parse_args()
-    test = ImapCrash(options.seed)
-    print(f"seed {test.seed}, store in {test.post.dir}", flush=True)
-    try:
-        good = test.run(options.rounds)
-        for f in test.failures[:20]:
-            print(f)
-        if not good:
-            os.environ["KEEP"] = "1"
-        return 0 if good else 1
-    finally:
-        test.close()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(torture(ImapCrash))

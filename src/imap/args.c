@@ -37,6 +37,15 @@ bool imap_mailbox_name(struct imap *p, slice *args, slice *name)
     return false;
 }
 
+bool imap_only_mailbox_name(struct imap *p, slice args, slice *name)
+{
+    if (!imap_mailbox_name(p, &args, name))
+        return false;
+    if (args.n)
+        imap_syntax(p);
+    return args.n == 0;
+}
+
 void imap_put_mailbox(struct imap *p, slice name)
 {
     imap_put_astring(p, p->enabled & ENABLED_UTF8 ? name : utf7_encode(&p->scratch, name));

@@ -6,22 +6,6 @@
 #include "imap/fixture.h"
 #include "base/banned.h"
 
-static struct imap_post post;
-
-static int set_up(void **state)
-{
-    (void)state;
-    imap_post_open(&post);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    imap_post_close(&post);
-    return 0;
-}
-
 static struct view_info info(int64_t mailbox)
 {
     struct view *v = view_open(post.post.store, post.account, mailbox);
@@ -412,7 +396,7 @@ static void test_long_answer(void **state)
     harness_end(&h);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, imap_post_set_up, imap_post_tear_down)
 
 int main(void)
 {

@@ -47,12 +47,6 @@ void imap_auth_answer(struct imap *p, slice line)
         step(p, true, line);
 }
 
-static void auth_end(struct imap *p)
-{
-    sasl_end(p->sasl);
-    p->sasl = NULL;
-}
-
 void imap_cmd_authenticate(struct imap *p, slice args)
 {
     slice mechanism, initial = S("");
@@ -69,7 +63,7 @@ void imap_cmd_authenticate(struct imap *p, slice args)
         return;
     }
     p->sasl = sasl_start(p->options->login, mechanism, "imap", &p->s.peer, imap_is_safe(p));
-    p->release = auth_end;
+    p->release = imap_auth_end;
     if (!p->sasl)
         imap_no(p, "[CANNOT] No such mechanism here");
     else /* "=" is an empty initial response (RFC 4959 section 3) */

@@ -10,12 +10,8 @@ void imap_cmd_delete(struct imap *p, slice args)
 {
     enum refusal why;
     slice name;
-    if (!imap_mailbox_name(p, &args, &name))
+    if (!imap_only_mailbox_name(p, args, &name))
         return;
-    if (args.n) {
-        imap_syntax(p);
-        return;
-    }
     enum outcome o = folder_delete(p->options->login->store, p->account, name, &why);
     if (o == DONE)
         imap_ok(p, "Deleted");

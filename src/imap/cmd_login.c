@@ -18,7 +18,7 @@ bool imap_offers_logindisabled(const struct imap *p)
     return p->state == IMAP_EARLY && !imap_is_safe(p);
 }
 
-static void auth_end(struct imap *p)
+void imap_auth_end(struct imap *p)
 {
     sasl_end(p->sasl);
     p->sasl = NULL;
@@ -108,7 +108,7 @@ void imap_cmd_login(struct imap *p, slice args)
         return;
     }
     p->sasl = sasl_start_password(p->options->login, "imap", &p->s.peer);
-    p->release = auth_end;
+    p->release = imap_auth_end;
     enum sasl_result result = sasl_password(p->sasl, name, password);
     OPENSSL_cleanse((void *)(uintptr_t)password.p, password.n);
     OPENSSL_cleanse((void *)(uintptr_t)all.p, all.n);

@@ -45,12 +45,8 @@ void imap_cmd_getquotaroot(struct imap *p, slice args)
 {
     struct folder f;
     slice name;
-    if (!imap_mailbox_name(p, &args, &name))
+    if (!imap_only_mailbox_name(p, args, &name))
         return;
-    if (args.n) {
-        imap_syntax(p);
-        return;
-    }
     bool found = folder_find(p->options->login->store, &p->scratch, p->account, name, &f) == DONE;
     bool counts = !found || f.role != ROLE_RECOVERABLE;
     buf_add(imap_out(p), S("* QUOTAROOT "));

@@ -7,12 +7,8 @@ static void subscribe(struct imap *p, slice args, bool on)
 {
     enum refusal why;
     slice name;
-    if (!imap_mailbox_name(p, &args, &name))
+    if (!imap_only_mailbox_name(p, args, &name))
         return;
-    if (args.n) {
-        imap_syntax(p);
-        return;
-    }
     enum outcome o = folder_subscribe(p->options->login->store, p->account, name, on, &why);
     if (o == DONE)
         imap_ok(p, on ? "Subscribed" : "Unsubscribed");

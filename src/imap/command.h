@@ -160,6 +160,8 @@ void imap_put_astring(struct imap *p, slice s);
  * spelling the store knows (store/folder.h): UTF-8, NFC, INBOX in capitals.
  */
 bool imap_mailbox_name(struct imap *p, slice *args, slice *name);
+/* The same where the name is all there may be. */
+bool imap_only_mailbox_name(struct imap *p, slice args, slice *name);
 /* The same from an astring already read; a pattern of LIST keeps its * and %. */
 bool imap_mailbox_decode(struct imap *p, slice spelled, slice *name);
 /* A name as this client reads it: an astring in modified UTF-7, or UTF-8 when enabled. */
@@ -256,6 +258,8 @@ void imap_login(struct imap *p, enum sasl_result result, slice challenge);
 /* A challenge of an exchange, and what takes the client's answer. */
 void imap_challenge(struct imap *p, slice raw, void (*answer)(struct imap *p, slice line));
 void imap_auth_answer(struct imap *p, slice line);
+/* What both set as p->release: the exchange is over, whatever its state. */
+void imap_auth_end(struct imap *p);
 /* The words of CAPABILITY as it applies now, without "CAPABILITY". */
 slice imap_capabilities(struct imap *p);
 /* Nothing is selected any more. */

@@ -12,22 +12,12 @@
 
 enum { BATCH = 512 }; /* FETCH_BATCH of fetch.h */
 
-static struct imap_post post;
 static struct arena arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    imap_post_open(&post);
-    return 0;
-}
 
 static int tear_down(void **state)
 {
-    (void)state;
-    imap_post_close(&post);
     arena_end(&arena);
-    return 0;
+    return imap_post_tear_down(state);
 }
 
 static slice ask(struct harness *h, slice line)
@@ -276,13 +266,13 @@ static void test_recalled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_slow_reader, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_seen, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_seen_bytes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_large_envelope, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_recall, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_recalled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_slow_reader, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_seen, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_seen_bytes, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_envelope, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_recall, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_recalled, imap_post_set_up, tear_down),
     };
     return TEST_RUN(tests);
 }

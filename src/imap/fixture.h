@@ -71,4 +71,21 @@ static inline void imap_post_start(struct imap_post *p, struct harness *h)
     harness_said(h);
 }
 
+/* The post of a test program, for cmocka_unit_test_setup_teardown. */
+static struct imap_post post;
+
+static inline int imap_post_set_up(void **state)
+{
+    (void)state;
+    imap_post_open(&post);
+    return 0;
+}
+
+static inline int imap_post_tear_down(void **state)
+{
+    (void)state;
+    imap_post_close(&post);
+    return 0;
+}
+
 #endif

@@ -13,22 +13,6 @@
 #include "smtp/scram_client.h"
 #include "base/banned.h"
 
-static struct imap_post post;
-
-static int set_up(void **state)
-{
-    (void)state;
-    imap_post_open(&post);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    imap_post_close(&post);
-    return 0;
-}
-
 static struct imap *imap_in(const struct harness *h)
 {
     return (struct imap *)h->session;
@@ -537,5 +521,5 @@ int main(void)
         cmocka_unit_test(test_deleted_under_it),
         cmocka_unit_test(test_match_data),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, imap_post_set_up, imap_post_tear_down);
 }

@@ -23,22 +23,6 @@
 #include "net/transcript.h"
 #include "base/banned.h"
 
-static struct imap_post post;
-
-static int set_up(void **state)
-{
-    (void)state;
-    imap_post_open(&post);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    imap_post_close(&post);
-    return 0;
-}
-
 /* ---- the head ---- */
 
 static slice unescape(struct arena *a, slice text)
@@ -229,6 +213,6 @@ static void test_transcripts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_transcripts, set_up, tear_down)};
+        cmocka_unit_test_setup_teardown(test_transcripts, imap_post_set_up, imap_post_tear_down)};
     return TEST_RUN(tests);
 }

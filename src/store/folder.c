@@ -473,8 +473,6 @@ bool folder_list(struct store *s, struct arena *a, int64_t account, struct folde
 {
     struct listing l = {.a = a};
     struct db *db = store_read(s);
-    if (!db)
-        return false;
     struct sql *q = sql_query(db, FOLDER_COLUMNS, "i", account);
     while (sql_row(q)) {
         struct folder f = folder_row(q, a);
@@ -497,8 +495,6 @@ enum outcome folder_find(struct store *s, struct arena *a, int64_t account, slic
     if (!folder_name(a, name, &name))
         return PERMFAIL;
     struct db *db = store_read(s);
-    if (!db)
-        return TEMPFAIL;
     struct sql *q = sql_query(db, FOLDER_COLUMNS " AND name = ?", "it", account, name);
     bool found = sql_row(q);
     if (found)
@@ -518,8 +514,6 @@ enum outcome folder_find(struct store *s, struct arena *a, int64_t account, slic
 bool folder_quota(struct store *s, int64_t account, struct quota *out)
 {
     struct db *db = store_read(s);
-    if (!db)
-        return false;
     struct sql *q = sql_query(db,
                               "SELECT used, quota, (SELECT coalesce(sum(total), 0) FROM mailbox"
                               " WHERE account = ?1 AND role <> ?2), (SELECT count(*) FROM mailbox"

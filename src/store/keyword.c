@@ -72,8 +72,6 @@ bool keyword_list(struct store *s, struct arena *a, int64_t account, slice names
 {
     int free_bit;
     struct db *db = store_read(s);
-    if (!db)
-        return false;
     names_read(db, a, account, names, &free_bit);
     bool good = !sql_failed(db);
     store_read_end(s, db);

@@ -94,14 +94,26 @@ static void test_open_refusals(void **state)
 
 static int64_t meta_number(struct store *s, const char *key)
 {
-    int open = s->readers.open;
-    struct db *db = store_read(s); /* E5 */
-    assert_int_equal(s->readers.open, open);
-    store_read_end(s, db);
-    db = store_read(s);
+    struct db *db = store_read(s);
     int64_t v = sql_number(db, -1, "SELECT value FROM meta WHERE key = ?", "t", slice_c(key));
     store_read_end(s, db);
     return v;
+}
+
+/* E5 */
+static void test_a_reader_borrows_late(void **state)
+{
+    (void)state;
+    struct store *s = fixture_open(fixture_path);
+    int open = s->readers.open;
+    struct db *db = store_read(s);
+    assert_int_equal(s->readers.open, open);
+    assert_int_equal(sql_number(db, -1, "SELECT 7", ""), 7);
+    assert_int_equal(s->readers.open, open + 1);
+    assert_int_equal(s->readers.count, 0);
+    store_read_end(s, db);
+    assert_int_equal(s->readers.count, 1);
+    store_close(s);
 }
 
 /* O2, O3 */
@@ -560,6 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_append_and_read),
         FIXTURE_TEST(test_open_refusals),
+        FIXTURE_TEST(test_a_reader_borrows_late),
         FIXTURE_TEST(test_clean_mark_and_readers),
         FIXTURE_TEST(test_failed_call_takes_back_its_own),
         FIXTURE_TEST(test_crowd),

@@ -104,7 +104,8 @@ static int log_size(sqlite3_file *file, sqlite3_int64 *size)
     return code == SQLITE_OK ? real_of(file)->pMethods->xFileSize(real_of(file), size) : code;
 }
 
-/* Nobody locks a log; SQLite asks its traits and tells it its future size. */
+/* SQLite locks the database, never its log; of the log it asks traits, and tells the size to come.
+ */
 static int log_control(sqlite3_file *file, int op, void *arg)
 {
     return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
@@ -120,21 +121,6 @@ static int log_traits(sqlite3_file *file)
     return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
 }
 
-static int log_lock(sqlite3_file *file, int kind)
-{
-    return real_of(file)->pMethods->xLock(real_of(file), kind);
-}
-
-static int log_unlock(sqlite3_file *file, int kind)
-{
-    return real_of(file)->pMethods->xUnlock(real_of(file), kind);
-}
-
-static int log_check_lock(sqlite3_file *file, int *out)
-{
-    return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
-}
-
 static int log_open(sqlite3_vfs *real, sqlite3_filename name, struct log_file *f, int flags,
                     int *out)
 {
@@ -146,9 +132,6 @@ static int log_open(sqlite3_vfs *real, sqlite3_filename name, struct log_file *f
         .xTruncate = log_truncate,
         .xSync = log_sync,
         .xFileSize = log_size,
-        .xLock = log_lock,
-        .xUnlock = log_unlock,
-        .xCheckReservedLock = log_check_lock,
         .xFileControl = log_control,
         .xSectorSize = log_sector,
         .xDeviceCharacteristics = log_traits,

@@ -282,7 +282,7 @@ struct view *view_open(struct store *s, int64_t account, int64_t mailbox)
         uint64_t commits = slot->commits;
         pthread_mutex_unlock(&s->views.lock);
         struct db *db = store_read(s);
-        v = db ? view_load(s, db, account, mailbox) : NULL;
+        v = view_load(s, db, account, mailbox);
         store_read_end(s, db);
         pthread_mutex_lock(&s->views.lock);
         if (!v)
@@ -405,10 +405,9 @@ void views_close(struct store *s)
 static uint32_t recent_load(struct store *s, int64_t account, int64_t mailbox)
 {
     struct db *db = store_read(s);
-    int64_t first = db ? sql_number(db, UINT32_MAX,
-                                    "SELECT recent FROM mailbox WHERE account = ? AND mailbox = ?",
-                                    "ii", account, mailbox)
-                       : UINT32_MAX;
+    int64_t first =
+        sql_number(db, UINT32_MAX, "SELECT recent FROM mailbox WHERE account = ? AND mailbox = ?",
+                   "ii", account, mailbox);
     store_read_end(s, db);
     return (uint32_t)first;
 }
