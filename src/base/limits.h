@@ -46,18 +46,6 @@
 #define LIMIT_IMAP_TAG           64
 #define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
 #define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
-#define LIMIT_IMAP_PATTERNS      100          /* of one LIST */
-#define LIMIT_IMAP_MATCHES       1000         /* pairs of QRESYNC that are looked at */
-#define LIMIT_IMAP_SET           50000        /* ranges in one set as written */
-#define LIMIT_IMAP_FETCH         500          /* items of one FETCH */
-#define LIMIT_IMAP_FIELDS        200          /* names in one HEADER.FIELDS */
-#define LIMIT_IMAP_LABEL         (16 * 1024)  /* of one item: a HEADER.FIELDS with all its names */
-#define LIMIT_IMAP_PART          1000         /* bytes of one part number: "1.2.3" */
-#define LIMIT_IMAP_RESPONSE      (16 << 20) /* our client takes: a response without message texts */
-#define LIMIT_IMAP_FOUND         (4 << 20)  /* our client takes: numbers of one search */
-#define LIMIT_IMAP_TAG           64
-#define LIMIT_IMAP_COMMAND       (256 * 1024) /* a command with its literals, after login */
-#define LIMIT_IMAP_COMMAND_EARLY (16 * 1024)  /* before login */
 #define LIMIT_IMAP_SILENCE_MS                                                                      \
     (31 * 60 * 1000)                          /* clients come back within 29 minutes (RFC 2177)    \
                                                */
@@ -67,24 +55,22 @@
 #define LIMIT_IMAP_QUOTED         1000        /* a longer string travels as a literal */
 #define LIMIT_IMAP_FLAGS          64          /* keywords in one list */
 #define LIMIT_IMAP_PATTERNS       100         /* of one LIST */
+#define LIMIT_IMAP_MATCHES        1000        /* pairs of QRESYNC that are looked at */
 #define LIMIT_IMAP_SET            50000       /* ranges in one set as written */
 #define LIMIT_IMAP_FETCH          500         /* items of one FETCH */
 #define LIMIT_IMAP_FIELDS         200         /* names in one HEADER.FIELDS */
+#define LIMIT_IMAP_LABEL          (16 * 1024) /* of one item: a HEADER.FIELDS with all its names */
 #define LIMIT_IMAP_PART           1000        /* bytes of one part number: "1.2.3" */
-#define LIMIT_SEARCH_KEYS         2000        /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH        100         /* keys in one another */
-#define LIMIT_SEARCH_TEXTS        50          /* BODY and TEXT keys of one SEARCH */
-#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
+#define LIMIT_IMAP_INFLATED       (8 * 1024)  /* handed on at a time of what came deflated */
+#define LIMIT_IMAP_DEFLATE        (128 * 1024) /* zlib's memory of a connection, both ways */
+#define LIMIT_APPEND_MESSAGES     100          /* of one APPEND (RFC 3502) */
+#define LIMIT_IMAP_COPYUID        (64 * 1024)  /* both sets; longer ones are left out */
+#define LIMIT_SEARCH_KEYS         2000         /* of one SEARCH */
+#define LIMIT_SEARCH_DEPTH        100          /* keys in one another */
+#define LIMIT_SEARCH_TEXTS        50           /* BODY and TEXT keys of one SEARCH */
+#define LIMIT_SEARCH_STRING       (64 * 1024)  /* a string to find, folded */
 #define LIMIT_IMAP_RESPONSE       (16 << 20) /* our client takes: a response without message texts */
 #define LIMIT_IMAP_FOUND          (4 << 20)  /* our client takes: numbers of one search */
-#define LIMIT_SEARCH_KEYS         2000       /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH        100        /* keys in one another */
-#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
-#define LIMIT_APPEND_MESSAGES     100         /* of one APPEND (RFC 3502) */
-#define LIMIT_IMAP_COPYUID        (64 * 1024) /* both sets; longer ones are left out */
-#define LIMIT_SEARCH_KEYS         2000        /* of one SEARCH */
-#define LIMIT_SEARCH_DEPTH        100         /* keys in one another */
-#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
 
 /* Sessions. */
 #define LIMIT_IN (64 * 1024) /* unread input kept for a session */

@@ -12,7 +12,6 @@
 #include "base/banned.h"
 
 enum {
-    PIECE = 8 * 1024,     /* inflated at a time */
     WINDOW_OUT = 13,      /* we refer back 8 KiB */
     MEMORY_OUT = 6,       /* zlib's memLevel: 32 + 32 KiB in all */
     WINDOW_IN = 15,       /* clients may refer back 32 KiB */
@@ -25,14 +24,42 @@ struct imap_compress {
     bool more; /* the last piece was full */
     struct buf said;
     size_t at, n; /* what is unread of piece */
-    char piece[PIECE];
+    size_t held;  /* by zlib, both ways */
+    char piece[LIMIT_IMAP_INFLATED];
 };
+
+/* ---- zlib's memory ---- */
+
+enum { NOTE = 16 }; /* in front of each piece its size; what follows is aligned as malloc's is */
+
+static voidpf take(voidpf opaque, uInt items, uInt size)
+{
+    struct imap_compress *c = opaque;
+    size_t n = (size_t)items * size + NOTE;
+    if (n > LIMIT_IMAP_DEFLATE - c->held)
+        return NULL;
+    c->held += n;
+    size_t *p = mem_alloc(n);
+    *p = n;
+    return (char *)p + NOTE;
+}
+
+static void give(voidpf opaque, voidpf address)
+{
+    struct imap_compress *c = opaque;
+    size_t *p = (size_t *)(void *)((char *)address - NOTE);
+    c->held -= *p;
+    mem_free(p);
+}
 
 struct imap_compress *compress_new(void)
 {
     if (!budget_take(HELD))
         return NULL;
     struct imap_compress *c = mem_alloc(sizeof(*c));
+    c->in.zalloc = c->out.zalloc = take;
+    c->in.zfree = c->out.zfree = give;
+    c->in.opaque = c->out.opaque = c;
     if (inflateInit2(&c->in, -WINDOW_IN) != Z_OK) {
         budget_give(HELD);
         mem_free(c);
@@ -40,6 +67,11 @@ struct imap_compress *compress_new(void)
     }
     c->said.max = LIMIT_OUT;
     return c;
+}
+
+size_t compress_held(const struct imap_compress *c)
+{
+    return sizeof(*c) + c->held + c->said.size;
 }
 
 void compress_rest(struct imap_compress *c)
@@ -118,10 +150,10 @@ ssize_t compress_take(struct imap_compress *c, slice in)
     c->in.next_in = (Bytef *)(uintptr_t)in.p;
     c->in.avail_in = (uInt)in.n;
     c->in.next_out = (Bytef *)c->piece;
-    c->in.avail_out = PIECE;
+    c->in.avail_out = LIMIT_IMAP_INFLATED;
     int done = inflate(&c->in, Z_SYNC_FLUSH);
     c->at = 0;
-    c->n = PIECE - c->in.avail_out;
+    c->n = LIMIT_IMAP_INFLATED - c->in.avail_out;
     c->more = c->in.avail_out == 0;
     if (done == Z_OK || done == Z_BUF_ERROR) /* the latter: nothing was left inside after all */
         return (ssize_t)(in.n - c->in.avail_in);

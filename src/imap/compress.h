@@ -13,6 +13,9 @@ struct imap_compress *compress_new(void);
 /* NULL is fine. */
 void compress_end(struct imap_compress *c);
 
+/* Bytes it holds now, zlib's included. */
+size_t compress_held(const struct imap_compress *c);
+
 /* Where replies go. */
 struct buf *compress_out(struct imap_compress *c);
 /* Deflates them into to, whole. */
@@ -20,7 +23,8 @@ void compress_flush(struct imap_compress *c, struct buf *to);
 /* Nothing will be said for a while: gives the memory of the way out back until then. */
 void compress_rest(struct imap_compress *c);
 
-/* Inflates the next piece of in; returns the bytes of it consumed, -1 when it is no DEFLATE. */
+/* Inflates the next piece of in, at most LIMIT_IMAP_INFLATED; returns the bytes of it consumed, -1
+ * when it is no DEFLATE. */
 ssize_t compress_take(struct imap_compress *c, slice in);
 /* The piece, as far as it is not read; empty: perhaps compress_take makes more of nothing. */
 slice compress_piece(const struct imap_compress *c);
