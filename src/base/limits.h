@@ -127,18 +127,19 @@
 #define LIMIT_SEARCH_TEXT    (4 << 20)
 #define LIMIT_SUBJECT        998
 #define LIMIT_PREVIEW        256         /* characters */
-#define LIMIT_OWN_SEGMENT    (1 << 20)   /* from here on a body becomes a segment of its own */
 #define LIMIT_DISK_RESERVE   (64u << 20) /* less free disk than this: 452 4.3.1 */
 #define LIMIT_PREFIX         (16 * 1024) /* trace fields in front of a body */
 
 /* The store. */
-#define LIMIT_CHUNK       3900        /* packed entries of one row */
-#define LIMIT_BATCH_CALLS 1024        /* transactions in one group commit */
-#define LIMIT_BATCH_BYTES (16 << 20)  /* body bytes in one group commit */
-#define LIMIT_STEP        1000        /* entries a bulk transaction touches */
-#define LIMIT_SEGMENT     (64 << 20)  /* a new segment begins beyond */
-#define LIMIT_READ_STEP   (64 * 1024) /* one pread of a body */
-#define LIMIT_READERS     8           /* connections for reading; a reader waits for one */
+#define LIMIT_CHUNK          3900         /* packed entries of one row */
+#define LIMIT_BATCH_CALLS    1024         /* transactions in one group commit */
+#define LIMIT_BATCH_BYTES    (16 << 20)   /* body bytes in one group commit */
+#define LIMIT_STEP           1000         /* entries a bulk transaction touches */
+#define LIMIT_SEGMENT        (64 << 20)   /* a new segment begins beyond */
+#define LIMIT_BODY_LOG_BATCH (64 * 1024)  /* body bytes of a commit that go into its log, too */
+#define LIMIT_BODY_LOG       (512 * 1024) /* then the segment is synced */
+#define LIMIT_READ_STEP      (64 * 1024)  /* one pread of a body */
+#define LIMIT_READERS        8            /* connections for reading; a reader waits for one */
 #define LIMIT_LOG_GATHERED                                                                         \
     (120 * 1024) /* bytes of the log written at once; SQLite wants < 128 KiB */
 #define LIMIT_MEMO           (2 << 20) /* bytes of the directory remembered */

@@ -1,12 +1,13 @@
 /*
- * Bodies: immutable bytes in append-only segment files.  The record's format is in body.c.
- * Functions of the writer run on its thread; the rest on any.
+ * Bodies: immutable bytes in append-only segment files: the records in body.c, the files in
+ * segment.c. Functions of the writer run on its thread; the rest on any.
  */
 #ifndef STORE_BODY_H
 #define STORE_BODY_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 #include "base/limits.h"
 #include "store/store.h"
@@ -51,17 +52,21 @@ struct segments {
     uint64_t end;                              /* its committed end */
     uint64_t batch_end;                        /* its end when the running batch commits */
     bool in_batch;                             /* the running batch appends to it */
-    pthread_mutex_t lock;                      /* of the descriptors for reading */
+    slice log;       /* what the running batch puts into body_log; empty: it syncs the segment */
+    uint64_t logged; /* bytes in body_log */
+    pthread_mutex_t lock; /* of the descriptors for reading */
     uint64_t clock;
     struct segment_fd open[LIMIT_SEGMENTS_OPEN];
 };
 
 /*
  * Opens DIR/segments.  After a crash (clean false) what no row names is what nobody was told about:
- * the tail of the last segment is cut, unnamed files are removed.
+ * the tail of the last segment is cut, unnamed files are removed; what body_log holds is put back.
  */
 bool segments_open(struct segments *g, struct store *s, struct db *db, bool clean,
                    struct buf *error);
+/* In the transaction of a clean stop: syncs the segment, empties body_log. */
+void segments_settle(struct segments *g, struct db *db);
 void segments_close(struct segments *g);
 
 void body_header_pack(unsigned char out[BODY_HEADER], const struct body_header *h);
@@ -90,6 +95,8 @@ ssize_t body_read_at(struct segments *g, int64_t body, const struct body_place *
 /* A descriptor for reading, or -1; segment_done() gives it back. */
 int segment_get(struct segments *g, int64_t segment);
 void segment_done(struct segments *g, int64_t segment, int fd);
+/* pwritev until all is written; the iovecs are used up.  0, or -1 and errno. */
+int segment_write(int fd, struct iovec *v, int n, uint64_t at);
 /* The name of a segment's file in DIR/segments. */
 enum { SEGMENT_NAME = 32 };
 void segment_name(int64_t segment, char out[SEGMENT_NAME]);

@@ -9,7 +9,7 @@
  *   domain … route, audit  owned by accounts/
  *   mailbox, subscription, entry_chunk, tombstone, change, keyword
  *   message, envelope, copy, fetched, opened, delivery
- *   segment, body, body_doubt
+ *   segment, body, body_log, body_doubt
  *   q_*                  owned by queue/; q_item.state 0 is "waiting": the index of the scheduler
  *
  * Invariants
@@ -198,9 +198,16 @@ static const char messages_2[] =
     "  DELETE FROM envelope WHERE id = old.id;"
     " END;";
 
+/* Format 3: the bodies of small commits, until their segment is synced. */
+static const char bodies_3[] =
+    "CREATE TABLE body_log("
+    "  id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  data BLOB NOT NULL);";
+
 const struct migration schema_migrations[] = {
     {1, {meta_1, accounts_1, mailboxes_1, messages_1, bodies_1, queue_1, triggers_1}},
     {2, {mailboxes_2, messages_2}},
+    {3, {bodies_3}},
 };
 const size_t schema_migration_count = sizeof(schema_migrations) / sizeof(*schema_migrations);
 

@@ -247,6 +247,7 @@ static void store_clean(struct store *s)
     struct db *db = s->writer.db;
     db_begin(db);
     fetches_clean(s);
+    segments_settle(&s->segments, db);
     sql_exec(db, "INSERT OR REPLACE INTO meta VALUES ('clean', 1)", "");
     if (!db_commit(db))
         db_rollback(db);

@@ -469,9 +469,12 @@ void working_undo(struct working *w)
 
 static void flush_chunk(struct store_tx *tx, struct working_mailbox *m, struct chunk *c)
 {
-    if (c->row) {
-        sql_exec(tx->db, "UPDATE entry_chunk SET first = ?, modseq = ?, data = ? WHERE id = ?",
-                 "iibi", (int64_t)c->first_uid, c->modseq, chunk_bytes(c), c->row);
+    if (c->row) { /* the index of first uids is left alone where that is as it was */
+        if (sql_exec(tx->db,
+                     "UPDATE entry_chunk SET modseq = ?, data = ? WHERE id = ? AND first = ?",
+                     "ibii", c->modseq, chunk_bytes(c), c->row, (int64_t)c->first_uid) == 0)
+            sql_exec(tx->db, "UPDATE entry_chunk SET first = ?, modseq = ?, data = ? WHERE id = ?",
+                     "iibi", (int64_t)c->first_uid, c->modseq, chunk_bytes(c), c->row);
         return;
     }
     c->row = sql_number(tx->db, 0,
