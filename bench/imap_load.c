@@ -1,6 +1,7 @@
 /*
  * The IMAP load of ./dev bench, the same against any server: straight clients that only look for
- * the end of an answer, so that little of the measured time is theirs.
+ * the end of an answer, so that little of the measured time is theirs.  Many clients are one thread
+ * and one epoll; each sends its next command when the answer to the last is whole and was OK.
  *   imap_load create --port P --login A --password W --mailbox M
  *   imap_load fill   --port P --login A --password W --mailbox M --total N   APPENDs, 100 in one
  *   imap_load select …            one SELECT, as the first after a start
@@ -18,18 +19,19 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { READ = 1 << 20, TAIL = 2048, BATCH = 100, RUNS = 5, SESSIONS = 256, NAME = 256 };
+enum { READ = 1 << 20, TAIL = 2048, BATCH = 100, RUNS = 5, SESSIONS = 256, NAME = 256, HEAD = 512 };
 
 static struct {
     const char *login, *password, *mailbox;
@@ -78,7 +80,6 @@ static double quantile(double *v, int n, double q)
 struct conn {
     int fd;
     unsigned tag;
-    char *in;        /* READ bytes */
     char tail[TAIL]; /* the end of what has come */
     size_t tail_n;
     uint64_t bytes; /* all that has come */
@@ -88,9 +89,10 @@ static void begin(struct conn *c)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(options.port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    *c = (struct conn){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .in = c->in};
-    if (!c->in && !(c->in = malloc(READ)))
-        die("no memory");
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    c->tag = 0;
+    c->tail_n = 0;
+    c->bytes = 0;
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
         die("cannot connect to port %u: %s", options.port, strerror(errno));
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -122,11 +124,12 @@ static void keep(struct conn *c, const char *p, size_t n)
 
 static void receive(struct conn *c)
 {
-    ssize_t n = read(c->fd, c->in, READ);
+    static char in[READ];
+    ssize_t n = read(c->fd, in, READ);
     if (n <= 0)
         die("the server closed the connection after: %.*s", (int)c->tail_n, c->tail);
     c->bytes += (uint64_t)n;
-    keep(c, c->in, (size_t)n);
+    keep(c, in, (size_t)n);
 }
 
 /* The last whole line that has come, or NULL while one is under way. */
@@ -140,25 +143,38 @@ static const char *last_line(struct conn *c, size_t *length)
     return line;
 }
 
-/* Until a line begins with what. */
+/* The last line that has come begins with what; another tagged answer ends it all. */
+static bool came(struct conn *c, const char *what)
+{
+    size_t n, length = strlen(what);
+    const char *line = last_line(c, &n);
+    if (!line)
+        return false;
+    if (n > length && memcmp(line, what, length) == 0)
+        return true;
+    if (*what == 'a' && line[0] == 'a')
+        die("answered: %.*s", (int)n, line);
+    return false;
+}
+
 static void await(struct conn *c, const char *what)
 {
-    size_t n;
-    for (;;) {
-        const char *line = last_line(c, &n);
-        if (line && n > strlen(what) && strncmp(line, what, strlen(what)) == 0)
-            return;
-        if (line && *what == 'a' && line[0] == 'a')
-            die("answered: %.*s", (int)n, line);
+    while (!came(c, what))
         receive(c);
-    }
+}
+
+/* The answer to the last command has come. */
+static bool finished(struct conn *c)
+{
+    char want[32];
+    snprintf(want, sizeof(want), "a%u OK", c->tag);
+    return came(c, want);
 }
 
 static void finish(struct conn *c)
 {
-    char want[32];
-    snprintf(want, sizeof(want), "a%u OK", c->tag);
-    await(c, want);
+    while (!finished(c))
+        receive(c);
 }
 
 static void __attribute__((format(printf, 2, 3))) say(struct conn *c, const char *format, ...)
@@ -179,7 +195,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct conn *c, const char
 /* Milliseconds of a command. */
 #define timed(c, ...) (start_ = now_ms(), ask(c, __VA_ARGS__), now_ms() - start_)
 
-static void log_in(struct conn *c, int client)
+static void say_login(struct conn *c, int client)
 {
     char name[NAME];
     const char *mark = strstr(options.login, "%d");
@@ -187,9 +203,15 @@ static void log_in(struct conn *c, int client)
              options.login);
     if (mark)
         snprintf(name + strlen(name), sizeof(name) - strlen(name), "%d%s", client, mark + 2);
+    say(c, "LOGIN \"%s\" \"%s\"", name, options.password);
+}
+
+static void log_in(struct conn *c, int client)
+{
     begin(c);
     await(c, "* OK");
-    ask(c, "LOGIN \"%s\" \"%s\"", name, options.password);
+    say_login(c, client);
+    finish(c);
 }
 
 static void end(struct conn *c)
@@ -200,47 +222,51 @@ static void end(struct conn *c)
 
 /* ---- Messages ---- */
 
-/* "APPEND M {n+}" and a message of about size bytes that no other one equals, into to. */
-static size_t write_message(char *to, size_t room, int number)
+/* The lines of every message, with the CRLF that ends its APPEND behind them. */
+static const char *body_lines(size_t *n)
 {
     static const char line[] =
         "The quick brown fox jumps over the lazy dog and the rider of the relay.\r\n";
-    size_t head = (size_t)snprintf(
-        to, room,
-        "From: Sender %d <sender%d@load.test>\r\nTo: Reader <reader@north.test>\r\n"
-        "Subject: Message %d of the load generator\r\nDate: Mon, 23 Nov 2026 20:00:00 +0000\r\n"
-        "Message-ID: <%d.%d@load.test>\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n\r\n",
-        number % 97, number % 97, number, number, (int)getpid());
-    size_t n = head;
-    while (n + sizeof(line) - 1 <= (size_t)options.size) {
-        memcpy(to + n, line, sizeof(line) - 1);
-        n += sizeof(line) - 1;
+    static char *lines;
+    static size_t length;
+    while (!lines || length + sizeof(line) - 1 + HEAD <= (size_t)options.size) {
+        if (!lines && !(lines = malloc((size_t)options.size + sizeof(line))))
+            die("no memory");
+        memcpy(lines + length, line, sizeof(line) - 1);
+        length += sizeof(line) - 1;
     }
-    return n;
+    memcpy(lines + length, "\r\n", 2);
+    *n = length;
+    return lines;
 }
 
-static void send_message(struct conn *c, const char *prefix, int number)
+/* "prefix{n+}" and a message of about options.size bytes that no other one equals. */
+static void send_message(struct conn *c, const char *prefix, int number, bool last)
 {
-    char *text = malloc((size_t)options.size + 2048), head[64];
-    if (!text)
-        die("no memory");
-    size_t n = write_message(text, (size_t)options.size + 1024, number);
-    int h = snprintf(head, sizeof(head), "%s{%zu+}\r\n", prefix, n);
-    memmove(text + h, text, n);
-    memcpy(text, head, (size_t)h);
-    send_all(c, text, n + (size_t)h);
-    free(text);
+    char head[HEAD], announced[NAME + 64];
+    size_t n;
+    const char *lines = body_lines(&n);
+    int h = snprintf(head, sizeof(head),
+                     "From: Sender %d <sender%d@load.test>\r\nTo: Reader <reader@north.test>\r\n"
+                     "Subject: Message %d of the load generator\r\n"
+                     "Date: Mon, 23 Nov 2026 20:00:00 +0000\r\n"
+                     "Message-ID: <%d.%d@load.test>\r\nMIME-Version: 1.0\r\n"
+                     "Content-Type: text/plain; charset=utf-8\r\n\r\n",
+                     number % 97, number % 97, number, number, (int)getpid());
+    int a = snprintf(announced, sizeof(announced), "%s{%zu+}\r\n", prefix, (size_t)h + n);
+    struct iovec out[] = {
+        {announced, (size_t)a}, {head, (size_t)h}, {(char *)(uintptr_t)lines, n + (last ? 2 : 0)}};
+    ssize_t sent = writev(c->fd, out, 3); /* all of it: the socket is blocking */
+    if (sent != (ssize_t)(out[0].iov_len + out[1].iov_len + out[2].iov_len))
+        die("write: %s", strerror(errno));
 }
 
-static void append(struct conn *c, int number)
+static void say_append(struct conn *c, int number)
 {
     char prefix[40 + NAME];
     snprintf(prefix, sizeof(prefix), "a%u APPEND %s ", ++c->tag, options.mailbox);
     c->tail_n = 0;
-    send_message(c, prefix, number);
-    send_all(c, "\r\n", 2);
-    finish(c);
+    send_message(c, prefix, number, true);
 }
 
 static void load_fill(void)
@@ -253,9 +279,8 @@ static void load_fill(void)
         snprintf(prefix, sizeof(prefix), "a%u APPEND %s", ++c.tag, options.mailbox);
         send_all(&c, prefix, strlen(prefix));
         c.tail_n = 0;
-        for (int i = 0; i < BATCH && done < options.total; i++)
-            send_message(&c, " ", done++);
-        send_all(&c, "\r\n", 2);
+        for (int i = 0; i < BATCH && done < options.total; i++, done++)
+            send_message(&c, " ", done, i == BATCH - 1 || done == options.total - 1);
         finish(&c);
     }
     printf("fill\t%.1f\tper s\n", options.total / (now_ms() - start) * 1e3);
@@ -348,70 +373,105 @@ static void load_box(void)
 
 /* ---- Many clients ---- */
 
-struct worker {
-    pthread_t thread;
+struct client {
     struct conn conn;
-    int client, count;
-    void (*work)(struct worker *w);
+    int number, left; /* operations to begin */
+    int step;
 };
 
-static pthread_barrier_t all_ready;
+/* Says what comes after the last answer; false when the client has done all it was to do. */
+typedef bool next_command(struct client *c);
 
-static void *run_worker(void *arg)
+static int watching;
+
+static void watch(struct client *c)
 {
-    struct worker *w = arg;
-    w->work(w);
-    return NULL;
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+    if (epoll_ctl(watching, EPOLL_CTL_ADD, c->conn.fd, &e) < 0)
+        die("epoll_ctl: %s", strerror(errno));
 }
 
-static void work_append(struct worker *w)
+static bool next_append(struct client *c)
 {
-    log_in(&w->conn, w->client);
-    pthread_barrier_wait(&all_ready);
-    for (int i = 0; i < w->count; i++)
-        append(&w->conn, w->client * w->count + i);
-    pthread_barrier_wait(&all_ready);
-    end(&w->conn);
+    if (c->left == 0)
+        return false;
+    say_append(&c->conn, c->number * options.total + c->left--);
+    return true;
 }
 
-static void work_noop(struct worker *w)
+static bool next_noop(struct client *c)
 {
-    log_in(&w->conn, w->client);
-    ask(&w->conn, "SELECT %s", options.mailbox);
-    pthread_barrier_wait(&all_ready);
-    for (int i = 0; i < w->count; i++)
-        ask(&w->conn, "NOOP");
-    pthread_barrier_wait(&all_ready);
-    end(&w->conn);
+    if (c->left == 0)
+        return false;
+    c->left--;
+    say(&c->conn, "NOOP");
+    return true;
 }
 
-static void work_login(struct worker *w)
+/* Connect, LOGIN, SELECT, LOGOUT, and again. */
+static bool next_login(struct client *c)
 {
-    pthread_barrier_wait(&all_ready);
-    for (int i = 0; i < w->count; i++) {
-        log_in(&w->conn, w->client);
-        ask(&w->conn, "SELECT %s", options.mailbox);
-        end(&w->conn);
+    enum { CONNECT, LOGIN, SELECT, LOGOUT, AGAIN };
+    if (c->step == AGAIN) {
+        close(c->conn.fd);
+        c->step = CONNECT;
     }
-    pthread_barrier_wait(&all_ready);
+    switch (c->step++) {
+    case CONNECT:
+        if (c->left-- == 0)
+            return false;
+        begin(&c->conn);
+        watch(c);
+        break;
+    case LOGIN:
+        say_login(&c->conn, c->number);
+        break;
+    case SELECT:
+        say(&c->conn, "SELECT %s", options.mailbox);
+        break;
+    case LOGOUT:
+        say(&c->conn, "LOGOUT");
+        break;
+    }
+    return true;
 }
 
-static void load_many(void (*work)(struct worker *w))
+/* What client i waits for is there: the greeting, or its answer. */
+static bool answered(struct client *c)
 {
-    static struct worker workers[SESSIONS];
-    pthread_barrier_init(&all_ready, NULL, (unsigned)options.sessions + 1);
+    return c->conn.tag ? finished(&c->conn) : came(&c->conn, "* OK");
+}
+
+static void load_many(next_command *next)
+{
+    static struct client clients[SESSIONS];
+    watching = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < options.sessions; i++) {
-        workers[i] = (struct worker){.client = i, .work = work};
-        workers[i].count = options.total / options.sessions;
-        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0)
-            die("no thread");
+        struct client *c = &clients[i];
+        *c = (struct client){.number = i, .left = options.total / options.sessions};
+        if (next == next_login)
+            continue;
+        log_in(&c->conn, i);
+        ask(&c->conn, "SELECT %s", options.mailbox);
+        watch(c);
     }
-    pthread_barrier_wait(&all_ready);
     double start = now_ms();
-    pthread_barrier_wait(&all_ready);
-    double took = now_ms() - start;
+    int busy = 0;
     for (int i = 0; i < options.sessions; i++)
-        pthread_join(workers[i].thread, NULL);
+        busy += next(&clients[i]);
+    while (busy) {
+        struct epoll_event events[SESSIONS];
+        int n = epoll_wait(watching, events, SESSIONS, 30000);
+        if (n <= 0)
+            die("nothing came for 30 s");
+        for (int i = 0; i < n; i++) {
+            struct client *c = events[i].data.ptr;
+            receive(&c->conn);
+            if (answered(c) && !next(c))
+                busy--;
+        }
+    }
+    double took = now_ms() - start;
     printf("rate\t%.1f\tper s\n", options.total / options.sessions * options.sessions / took * 1e3);
 }
 
@@ -425,8 +485,7 @@ static void announce(struct conn *sender, struct conn *idler, int number, double
                           {.fd = idler->fd, .events = POLLIN}};
     snprintf(prefix, sizeof(prefix), "a%u APPEND %s ", ++sender->tag, options.mailbox);
     sender->tail_n = idler->tail_n = 0;
-    send_message(sender, prefix, number);
-    send_all(sender, "\r\n", 2);
+    send_message(sender, prefix, number, true);
     at[0] = at[1] = 0;
     while (at[0] == 0 || at[1] == 0) {
         if (poll(p, 2, 10000) <= 0)
@@ -509,11 +568,11 @@ int main(int argc, char **argv)
     else if (strcmp(mode, "box") == 0)
         load_box();
     else if (strcmp(mode, "append") == 0)
-        load_many(work_append);
+        load_many(next_append);
     else if (strcmp(mode, "login") == 0)
-        load_many(work_login);
+        load_many(next_login);
     else if (strcmp(mode, "noop") == 0)
-        load_many(work_noop);
+        load_many(next_noop);
     else if (strcmp(mode, "idle") == 0)
         load_idle();
     else
