@@ -200,7 +200,7 @@ struct net *net_start(const struct net_options *options, struct buf *error)
                 or_default(options->per_ip_max, LIMIT_PER_IP));
     pool_start(&net->pools[POOL_HASH], "hash", n, LIMIT_HASH_QUEUE);
     pool_start(&net->pools[POOL_DNS], "dns", LIMIT_DNS_THREADS, LIMIT_DNS_QUEUE);
-    if (loop_start(&net->loop, 4 * n < threads_max ? 4 * n : threads_max, threads_max) &&
+    if (loop_start(&net->loop, n, threads_max) &&
         timers_start(&net->timers, &net->loop))
         return net;
     buf_printf(error, "cannot start the network threads: %s", strerror(errno));

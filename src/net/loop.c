@@ -1,6 +1,8 @@
 /*
- * The EPOLLONESHOT threads: 4 x cores of them; when all are busy (a store commit is a plain
- * blocking call) one more is started, up to the cap; surplus ones exit after ten idle seconds.
+ * The EPOLLONESHOT threads.  Who takes an event, and who gives up a seat, looks whether a seat is
+ * free and nobody waits for events, and then calls a spare thread or starts one, up to the cap.
+ * One of the two sees what the other did, for both write before they read.  Spares exit after ten
+ * idle seconds.
  */
 #include "net/loop.h"
 
@@ -8,9 +10,11 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/blocking.h"
 #include "net/thread.h"
 #include "base/banned.h"
 
@@ -99,104 +103,272 @@ static void run_owned(struct task *t, struct worker *w)
     }
 }
 
+/* ---- seats ---- */
+
+enum {
+    SEATS_A_CORE = 8, /* at most */
+    SHORT_TURNS = 32, /* in a row: a seat less */
+    WATCH_MS = 10,
+    WATCH_CALM = 100, /* so many calm looks, and it rests */
+};
+
 static void *work(void *arg);
 
-/* One thread more, when there may be. */
-static void grow(struct loop *loop)
+static void worker_free(struct worker *w)
+{
+    *w->at = w->next;
+    if (w->next)
+        w->next->at = w->at;
+    pthread_cond_destroy(&w->seat);
+    mem_free(w->bytes);
+    mem_free(w);
+}
+
+/* A thread for the seat that was taken for it; the lock is held. */
+static bool start_worker(struct loop *loop)
+{
+    struct worker *w = mem_alloc(sizeof(*w));
+    *w = (struct worker){.loop = loop, .seated = true};
+    w->bytes = mem_alloc(LOOP_BUFFER);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->seat, &attr);
+    pthread_condattr_destroy(&attr);
+    w->next = loop->workers;
+    w->at = &loop->workers;
+    if (w->next)
+        w->next->at = &w->next;
+    loop->workers = w;
+    if (thread_start(work, w, "net")) {
+        loop->threads++;
+        return true;
+    }
+    worker_free(w);
+    return false;
+}
+
+/* Fills a free seat when nobody waits for events; the lock is held. */
+static void staff_locked(struct loop *loop)
+{
+    if (loop->polling || loop->seated >= loop->seats || loop->ending)
+        return;
+    struct worker *w = loop->spare;
+    loop->seated++;
+    if (w) {
+        loop->spare = w->next_spare;
+        w->seated = true;
+        pthread_cond_signal(&w->seat);
+    } else if (loop->threads >= loop->threads_max || !start_worker(loop)) {
+        loop->seated--;
+    }
+}
+
+static void lock_and_staff(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
-    bool may = loop->threads < loop->threads_max && !atomic_load(&loop->ending);
-    loop->threads += may;
-    pthread_mutex_unlock(&loop->lock);
-    if (!may)
-        return;
-    atomic_fetch_add(&loop->idle, 1);
-    if (thread_start(work, loop, "net"))
-        return;
-    atomic_fetch_sub(&loop->idle, 1);
-    pthread_mutex_lock(&loop->lock);
-    loop->threads--;
+    staff_locked(loop);
+    if (!loop->watching) {
+        loop->watching = true;
+        pthread_cond_signal(&loop->look);
+    }
     pthread_mutex_unlock(&loop->lock);
 }
 
-/* A thread ends; the loop may be freed at once after the last one. */
-static void leave(struct loop *loop)
+/* By who no longer waits for events, or has no seat any more. */
+static void staff(struct loop *loop)
 {
-    atomic_fetch_sub(&loop->idle, 1);
-    loop->threads--;
-    pthread_cond_broadcast(&loop->changed);
+    if (loop->polling == 0 && (loop->seated < loop->seats || !loop->watching))
+        lock_and_staff(loop);
 }
 
-/* After a long idle time: true when this thread was one too many and has left. */
-static bool surplus(struct loop *loop)
+/* blocking_ahead() on a thread of the loop. */
+static void stand_up(void *arg)
 {
-    pthread_mutex_lock(&loop->lock);
-    bool go = loop->threads > loop->threads_min;
-    if (go)
-        leave(loop);
-    pthread_mutex_unlock(&loop->lock);
-    return go;
+    struct worker *w = arg;
+    if (!atomic_exchange(&w->seated, false))
+        return;
+    w->loop->seated--;
+    staff(w->loop);
 }
+
+/* More seats where turns wait, fewer where they do not. */
+static void adapt(struct worker *w)
+{
+    struct loop *loop = w->loop;
+    size_t seats = loop->seats;
+    if (!w->seated) {
+        w->short_turns = 0;
+        if (seats < loop->seats_max)
+            atomic_compare_exchange_strong(&loop->seats, &seats, seats + 1);
+    } else if (++w->short_turns == SHORT_TURNS) {
+        w->short_turns = 0;
+        if (seats > loop->seats_min)
+            atomic_compare_exchange_strong(&loop->seats, &seats, seats - 1);
+    }
+}
+
+/* Takes a seat or waits for one as a spare; false when the thread may end. */
+static bool sit(struct worker *w)
+{
+    struct loop *loop = w->loop;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += THREAD_IDLE_S;
+    pthread_mutex_lock(&loop->lock);
+    if (atomic_exchange(&w->seated, false))
+        loop->seated--;
+    if (loop->seated < loop->seats) {
+        loop->seated++;
+        w->seated = true;
+    } else {
+        w->next_spare = loop->spare;
+        loop->spare = w;
+    }
+    for (int late = 0; !w->seated && !late && !loop->ending;)
+        late = pthread_cond_timedwait(&w->seat, &loop->lock, &until);
+    if (!w->seated) {
+        struct worker **at = &loop->spare;
+        while (*at != w)
+            at = &(*at)->next_spare;
+        *at = w->next_spare;
+    }
+    bool seated = w->seated;
+    pthread_mutex_unlock(&loop->lock);
+    return seated;
+}
+
+/* Takes the seat of each turn that lasts since the last look; the lock is held. */
+static void look_at_turns(struct loop *loop)
+{
+    for (struct worker *w = loop->workers; w; w = w->next) {
+        unsigned turn = w->turn;
+        if (turn % 2 && turn == w->seen && atomic_exchange(&w->seated, false))
+            loop->seated--;
+        w->seen = turn;
+    }
+    staff_locked(loop);
+}
+
+static void leave(struct loop *loop);
+
+/* Looks every WATCH_MS, unless for long there was always somebody who waited for events. */
+static void *watch(void *arg)
+{
+    struct loop *loop = arg;
+    int calm = 0;
+    pthread_mutex_lock(&loop->lock);
+    while (!loop->ending) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += WATCH_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        if (pthread_cond_timedwait(&loop->look, &loop->lock, &until) == 0)
+            continue;
+        look_at_turns(loop);
+        calm = loop->polling ? calm + 1 : 0;
+        if (calm < WATCH_CALM)
+            continue;
+        loop->watching = false;
+        while (!loop->watching && loop->polling && !loop->ending)
+            pthread_cond_wait(&loop->look, &loop->lock);
+        loop->watching = true;
+        calm = 0;
+    }
+    leave(loop);
+    pthread_mutex_unlock(&loop->lock);
+    return NULL;
+}
+
+/* ---- threads ---- */
 
 static void serve(struct worker *w, struct task *t)
 {
-    struct loop *loop = w->loop;
-    if (atomic_fetch_sub(&loop->idle, 1) == 1)
-        grow(loop);
     if (!t)
-        w->then = pop(loop);
+        w->then = pop(w->loop);
     else if (claim(t, TASK_IO))
         w->then = t;
     while ((t = w->then)) {
         w->then = NULL;
         run_owned(t, w);
     }
-    atomic_fetch_add(&loop->idle, 1);
+}
+
+/* A thread ends, with the lock held; the loop may be freed at once after the last one. */
+static void leave(struct loop *loop)
+{
+    loop->threads--;
+    pthread_cond_broadcast(&loop->changed);
 }
 
 static void *work(void *arg)
 {
-    struct worker w = {.loop = arg, .bytes = mem_alloc(LOOP_BUFFER)};
-    struct loop *loop = arg;
-    while (!atomic_load(&loop->ending)) {
+    struct worker *w = arg;
+    struct loop *loop = w->loop;
+    blocking_tell(stand_up, w);
+    while (!loop->ending && ((w->seated && loop->seated <= loop->seats) || sit(w))) {
         struct epoll_event event;
-        int n = epoll_wait(loop->epoll_fd, &event, 1, THREAD_IDLE_S * 1000);
-        if (n == 1) {
-            serve(&w, event.data.ptr);
-        } else if (n == 0 && surplus(loop)) {
-            mem_free(w.bytes);
-            return NULL;
-        }
+        loop->polling++;
+        int n = epoll_wait(loop->epoll_fd, &event, 1, -1);
+        loop->polling--;
+        if (n != 1)
+            continue;
+        w->turn++;
+        staff(loop);
+        serve(w, event.data.ptr);
+        w->turn++;
+        adapt(w);
     }
-    mem_free(w.bytes);
+    blocking_tell(NULL, NULL);
     pthread_mutex_lock(&loop->lock);
-    wake(loop); /* pass the end on to the next */
+    if (loop->ending)
+        wake(loop); /* pass the end on to the next */
+    worker_free(w);
     leave(loop);
     pthread_mutex_unlock(&loop->lock);
     return NULL;
 }
 
-bool loop_start(struct loop *loop, size_t threads_min, size_t threads_max)
+bool loop_start(struct loop *loop, size_t cores, size_t threads_max)
 {
-    *loop = (struct loop){.threads_min = threads_min, .threads_max = threads_max};
+    size_t seats = cores > 2 ? cores : 2;
+    if (seats > threads_max)
+        seats = threads_max;
+    *loop = (struct loop){.seats = seats, .seats_min = seats, .threads_max = threads_max + 1};
+    loop->seats_max = SEATS_A_CORE * seats < threads_max ? SEATS_A_CORE * seats : threads_max;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&loop->lock, NULL);
     pthread_cond_init(&loop->changed, NULL);
+    pthread_cond_init(&loop->look, &attr);
+    pthread_condattr_destroy(&attr);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     if (loop->epoll_fd < 0 || loop->wake_fd < 0 ||
         epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &event))
         return false;
-    for (size_t i = 0; i < threads_min; i++)
-        grow(loop);
-    return loop->threads > 0;
+    pthread_mutex_lock(&loop->lock);
+    bool ok = thread_start(watch, loop, "watch");
+    loop->threads += ok;
+    for (size_t i = 0; ok && i < seats; i++)
+        if (start_worker(loop))
+            loop->seated++;
+    ok = ok && loop->seated;
+    pthread_mutex_unlock(&loop->lock);
+    return ok;
 }
 
 void loop_stop(struct loop *loop)
 {
-    atomic_store(&loop->ending, true);
     pthread_mutex_lock(&loop->lock);
+    loop->ending = true;
     wake(loop);
+    pthread_cond_signal(&loop->look);
+    for (struct worker *w = loop->spare; w; w = w->next_spare)
+        pthread_cond_signal(&w->seat);
     while (loop->threads)
         pthread_cond_wait(&loop->changed, &loop->lock);
     pthread_mutex_unlock(&loop->lock);
@@ -205,6 +377,7 @@ void loop_stop(struct loop *loop)
     close(loop->epoll_fd);
     pthread_mutex_destroy(&loop->lock);
     pthread_cond_destroy(&loop->changed);
+    pthread_cond_destroy(&loop->look);
 }
 
 bool loop_arm(struct loop *loop, int fd, uint32_t events, struct task *t, bool add)

@@ -1,6 +1,14 @@
 /*
  * The threads that wait: one epoll, EPOLLONESHOT, any thread runs any task.
  *
+ * Seats: only who has one waits for events.  While turns are short there are as many as cores: more
+ * threads would only take the next event from each other, at the price of a switch between threads
+ * for each.  A thread that waits for the disk (base/blocking.h) gives up its seat, ends its turn
+ * without one, and takes one again or stands aside as a spare; where that happens often there are
+ * more seats, for a seat that is kept warm costs less than calling a spare.  A free seat is filled
+ * as soon as nobody waits for events; and a turn of WATCH_MS costs its seat whatever it does, so
+ * nothing can hold up the rest.
+ *
  * A task (a connection, a listener) is owned by at most one thread.  Its state is one atomic word:
  * the events that have come, and whether somebody owns it.  Whoever posts an event to a task nobody
  * owns becomes its owner and queues it; an event for an owned task stays in the word, and the owner
@@ -22,11 +30,19 @@
 
 struct task;
 
-/* What a thread of the loop lends to the task it runs. */
+/* A thread of the loop, and what it lends to the task it runs. */
 struct worker {
     struct loop *loop;
     char *bytes;       /* LOOP_BUFFER bytes of scratch memory */
     struct task *then; /* run this next; already owned by this thread */
+    /* Inside the loop. */
+    atomic_bool seated;
+    atomic_uint turn;     /* odd: it runs tasks */
+    unsigned seen;        /* what the watch saw of turn */
+    unsigned short_turns; /* since one waited */
+    pthread_cond_t seat;
+    struct worker *next, **at; /* among all */
+    struct worker *next_spare;
 };
 enum { LOOP_BUFFER = 64 * 1024 };
 
@@ -55,17 +71,21 @@ struct task {
 
 struct loop {
     int epoll_fd, wake_fd;
-    size_t threads_min, threads_max;
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* a thread ended */
-    struct task *first, *last;
-    size_t threads;
-    atomic_size_t idle;
+    size_t seats_min, seats_max, threads_max;
+    atomic_size_t seats;
+    atomic_size_t seated;  /* grows under lock only */
+    atomic_size_t polling; /* in epoll_wait */
+    atomic_bool watching;  /* the watch looks every WATCH_MS */
     atomic_bool ending;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t changed, look;
+    struct task *first, *last;
+    struct worker *workers, *spare;
+    size_t threads; /* the watch too */
 };
 
 /* False with errno. */
-bool loop_start(struct loop *loop, size_t threads_min, size_t threads_max);
+bool loop_start(struct loop *loop, size_t cores, size_t threads_max);
 /* Ends the threads; no task may be alive. */
 void loop_stop(struct loop *loop);
 

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/blocking.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/internal.h"
@@ -92,6 +93,7 @@ enum outcome store_write(struct store *s, const struct store_call *call)
     if (w->asleep)
         pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
+    blocking_ahead();
     for (;;) {
         unsigned seen = atomic_load(&w->gates[x.gate]);
         if (atomic_load(&x.answered))
