@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MOST_INPUT = 2 << 20, MOST_RECORD = 64 << 20, REFUSED_AT = 300000 };
+enum { MOST_INPUT = 1 << 20, MOST_RECORD = 8 << 20, SMALL = 32768, REFUSED_AT = 300000 };
 
 /* What was read, as a text; the session first. */
 struct reading {
@@ -210,7 +210,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum imap_states state = data[0] & 1 ? IMAP_SELECTED : IMAP_EARLY;
     expand((slice){(const char *)data + 1, size - 1}, &text);
     play(buf_slice(&text), state, data[0], 0, &whole);
-    play(buf_slice(&text), state, data[0], data[0] & 2 ? 1 + data[0] / 4 : 5000, &cut);
+    size_t most = data[0] & 2 ? 1 + (size_t)data[0] / 4 : 5000;
+    if (buf_length(&text) > SMALL)
+        most *= 64;
+    play(buf_slice(&text), state, data[0], most, &cut);
     assert(slice_eq(buf_slice(&whole), buf_slice(&cut)));
     buf_end(&text);
     buf_end(&whole);

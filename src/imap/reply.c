@@ -162,6 +162,7 @@ void imap_refused(struct imap *p, enum outcome outcome, enum refusal why)
         [REFUSED_CHILDREN] = "[HASCHILDREN] There are mailboxes below it",
         [REFUSED_ROLE] = "[USEATTR] Another mailbox has that use",
         [REFUSED_READ_ONLY] = "[CANNOT] This cannot be changed",
+        [REFUSED_GONE] = "[EXPUNGEISSUED] Some of them have been expunged: nothing is copied",
     };
     imap_no(p, "%s", text[outcome == PERMFAIL ? why : REFUSED_NOT]);
 }

@@ -23,7 +23,8 @@ bool imap_transfer(struct imap *p, slice args, bool move, struct transfer *t, en
         imap_syntax(p);
         return false;
     }
-    *t = (struct transfer){.account = sel->account, .from = sel->mailbox, .move = move};
+    *t = (struct transfer){
+        .account = sel->account, .from = sel->mailbox, .move = move, .whole = !move && !p->uid};
     t->why = REFUSED_MISSING;
     t->uids = imap_uids(p, &positions, &t->count);
     *o = folder_find(sel->store, &p->scratch, p->account, name, &target);

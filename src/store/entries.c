@@ -343,8 +343,9 @@ static void entries_add(struct store_tx *tx, struct transfer *t, const struct ta
 }
 
 /* Why the entries may not go there. */
-static enum refusal transfer_refusal(const struct place *p, const struct working_mailbox *to,
-                                     const struct taking *taken, bool counted)
+static enum refusal transfer_refusal(const struct transfer *t, const struct place *p,
+                                     const struct working_mailbox *to, const struct taking *taken,
+                                     bool counted)
 {
     const struct working_account *a = p->account;
     uint64_t room = (uint64_t)(a->quota > a->used ? a->quota - a->used : 0);
@@ -352,6 +353,8 @@ static enum refusal transfer_refusal(const struct place *p, const struct working
         return REFUSED_READ_ONLY;
     if (taken->count >= UINT32_MAX - to->info.uidnext)
         return REFUSED_LIMIT;
+    if (t->whole && taken->count < t->count)
+        return REFUSED_GONE;
     return counted && a->quota > 0 && taken->bytes > room ? REFUSED_QUOTA : REFUSED_NOT;
 }
 
@@ -375,7 +378,7 @@ enum outcome entries_transfer(struct store_tx *tx, struct transfer *t)
     uint32_t low = hits_first(&taken.hits), high = hits_last(&taken.hits);
     working_each(p.box, low, high, entry_copy, &taken);
     bool undelete = p.box->role == ROLE_RECOVERABLE;
-    enum refusal why = transfer_refusal(&p, to, &taken, undelete || !t->move);
+    enum refusal why = transfer_refusal(t, &p, to, &taken, undelete || !t->move);
     if (why != REFUSED_NOT)
         return refuse(&t->why, why);
     if (!taken.count)

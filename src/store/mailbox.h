@@ -44,6 +44,7 @@ enum refusal {
     REFUSED_CHILDREN,  /* HASCHILDREN: the name is only a level above others */
     REFUSED_ROLE,      /* USEATTR */
     REFUSED_READ_ONLY, /* Recoverable, or INBOX where it must stay: CANNOT */
+    REFUSED_GONE,      /* EXPUNGEISSUED: not all are there any more */
 };
 
 /*
@@ -150,6 +151,7 @@ struct transfer {
     const uint32_t *uids; /* ascending; what is not there is passed over */
     size_t count;
     bool move;
+    bool whole; /* COPY: rather nothing than not all (REFUSED_GONE) */
     /* out, in the arena */
     uint32_t uidvalidity;                /* of the target */
     uint32_t *source_uids, *target_uids; /* pairs, both ascending */
