@@ -17,8 +17,7 @@ struct told {
 };
 
 struct imap_expected {
-    bool any;
-    struct imap_set uids;
+    const struct flags_change *change; /* NULL: none */
     uint64_t remove, add;
     struct told *told; /* ascending uids */
     size_t told_count, told_size;
@@ -31,20 +30,12 @@ static struct imap_expected *expected(struct imap *p)
     return p->expected;
 }
 
-void imap_expect(struct imap *p, const struct imap_set *positions, uint64_t remove, uint64_t add)
+void imap_expect(struct imap *p, const struct flags_change *x, uint64_t remove, uint64_t add)
 {
-    struct imap_expected *x = expected(p);
-    x->any = true;
-    x->remove = remove;
-    x->add = add;
-    x->uids.ranges = arena_array(&p->scratch, positions->count + 1, sizeof(*x->uids.ranges));
-    x->uids.count = 0;
-    for (size_t i = 0; i < positions->count; i++) {
-        struct entry low, high;
-        if (selected_at(p->selected, positions->ranges[i].low, &low) &&
-            selected_at(p->selected, positions->ranges[i].high, &high))
-            x->uids.ranges[x->uids.count++] = (struct imap_range){low.uid, high.uid};
-    }
+    struct imap_expected *e = expected(p);
+    e->change = x;
+    e->remove = remove;
+    e->add = add;
 }
 
 void imap_told(struct imap *p, const struct entry *e)
@@ -74,6 +65,34 @@ static bool was_told(const struct imap_expected *x, const struct entry *e)
     return low < x->told_count && x->told[low].uid == e->uid && x->told[low].modseq == e->modseq;
 }
 
+static bool was_asked(const struct flags_change *x, uint32_t uid)
+{
+    size_t low = 0, high = x->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (x->uids[middle].high < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < x->count && x->uids[low].low <= uid;
+}
+
+/* The client knows what its own change did, if it saw all before. */
+static bool was_expected(const struct imap_expected *x, const struct view_difference *d)
+{
+    return x->change && was_asked(x->change, d->is.uid) &&
+           d->is.flags == ((d->was.flags & ~x->remove) | x->add);
+}
+
+/* Whether nothing but that change happened between two modseqs of the mailbox. */
+static bool is_all_expected(const struct imap *p, int64_t was, int64_t is)
+{
+    const struct flags_change *x = p->expected ? p->expected->change : NULL;
+    return x && !(p->enabled & ENABLED_CONDSTORE) && x->modseq && x->modseq_before == was &&
+           x->modseq == is;
+}
+
 /* ---- the start: what is gone, what came ---- */
 
 void announce_start(struct imap *p, bool expunges)
@@ -91,6 +110,7 @@ void announce_start(struct imap *p, bool expunges)
         return;
     }
     uint32_t uidnext = sel->info.uidnext;
+    sel->telling.is_known = is_all_expected(p, sel->info.modseq, view_info(newest).modseq);
     sel->telling.was = selected_move(sel, newest);
     sel->telling.expunges = expunges && sel->held_count;
     sel->telling.came = view_seek(newest, uidnext) < sel->info.count;
@@ -110,27 +130,32 @@ static bool tell_expunge(struct imap *p)
     return true;
 }
 
-/* "* VANISHED 3:5,7" in lines of a bounded length. */
-static bool tell_vanished(struct imap *p)
+bool imap_put_vanished(struct imap *p, slice earlier, const struct uid_range *uids, size_t count,
+                       size_t *at)
 {
-    struct imap_selected *sel = p->selected;
-    uint32_t *i = &sel->telling.at;
-    while (*i < sel->held_count) {
+    struct buf *out = imap_out(p);
+    while (*at < count) {
         if (!imap_has_room(p, NULL))
             return false;
-        struct buf *out = imap_out(p);
         size_t from = buf_length(out);
-        buf_add(out, S("* VANISHED "));
-        for (bool first = true; *i < sel->held_count && buf_length(out) - from < VANISHED_LINE;
+        buf_printf(out, "* VANISHED %.*s", P(earlier));
+        for (bool first = true; *at < count && buf_length(out) - from < VANISHED_LINE;
              first = false) {
-            uint32_t low = sel->held[*i].e.uid, high = low;
-            while (++*i < sel->held_count && sel->held[*i].e.uid == high + 1)
-                high++;
-            buf_printf(out, low == high ? "%s%u" : "%s%u:%u", first ? "" : ",", low, high);
+            const struct uid_range *r = &uids[(*at)++];
+            buf_printf(out, r->low == r->high ? "%s%u" : "%s%u:%u", first ? "" : ",", r->low,
+                       r->high);
         }
         buf_add(out, S("\r\n"));
     }
     return true;
+}
+
+static bool tell_vanished(struct imap *p)
+{
+    struct imap_telling *t = &p->selected->telling;
+    if (!t->vanished)
+        t->vanished = selected_held_uids(p->selected, &t->vanished_count);
+    return imap_put_vanished(p, S(""), t->vanished, t->vanished_count, &t->vanished_at);
 }
 
 static void tell_count(struct imap *p)
@@ -171,8 +196,7 @@ static void tell_entry(struct imap *p, const struct view_difference *d)
     if (x && was_told(x, &d->is))
         return;
     uint32_t position = selected_of_view(p->selected, d->position, d->is.uid);
-    if (x && x->any && imap_set_has(&x->uids, d->is.uid) &&
-        d->is.flags == ((d->was.flags & ~x->remove) | x->add)) {
+    if (x && was_expected(x, d)) {
         if (condstore)
             imap_untagged(p, "%u FETCH (UID %u MODSEQ (%lld))", position + 1, d->is.uid,
                           (long long)d->is.modseq);
@@ -186,7 +210,7 @@ static bool tell_changes(struct imap *p)
     struct imap_selected *sel = p->selected;
     struct view_diff diff;
     struct view_difference d;
-    if (!sel->telling.was)
+    if (!sel->telling.was || sel->telling.is_known)
         return true;
     view_diff_start(&diff, sel->telling.was, sel->view, sel->telling.at);
     while (view_diff_next(&diff, &d)) {
@@ -220,6 +244,7 @@ bool announce_step(struct imap *p)
             return false;
         selected_drop_held(sel);
         t->expunges = false;
+        t->vanished = NULL;
         t->at = 0;
     }
     if (t->came)

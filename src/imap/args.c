@@ -1,7 +1,9 @@
 /* Arguments that several commands take: mailbox names and sets of messages. */
 #include "imap/command.h"
-#include "imap/utf7.h"
 
+#include <assert.h>
+
+#include "imap/utf7.h"
 #include "base/banned.h"
 
 /* ---- names ---- */
@@ -123,5 +125,25 @@ uint32_t *imap_uids(struct imap *p, const struct imap_set *positions, size_t *co
         }
     }
     *count = n;
+    return uids;
+}
+
+struct uid_range *imap_uid_ranges(struct imap *p, const struct imap_set *positions, size_t *count)
+{
+    enum { SOME = 64 }; /* positions may be close together */
+    struct entry e[SOME];
+    uint32_t from = 0, n = 0;
+    struct uid_range *uids = arena_array(&p->scratch, positions->count + 1, sizeof(*uids));
+    for (size_t i = 0; i < 2 * positions->count; i++) {
+        const struct imap_range *r = &positions->ranges[i / 2];
+        uint32_t at = i % 2 ? r->high : r->low;
+        if (at - from >= n) {
+            from = at;
+            n = selected_list(p->selected, at, e, SOME);
+        }
+        assert(at - from < n);
+        *(i % 2 ? &uids[i / 2].high : &uids[i / 2].low) = e[at - from].uid;
+    }
+    *count = positions->count;
     return uids;
 }

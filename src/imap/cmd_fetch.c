@@ -105,18 +105,27 @@ static void limit_bytes(struct fetch *f)
     give_back(f, n);
 }
 
-/* What the entries are after the commit; both lists are ascending. */
+/* What the changed entries are after the commit; all lists are ascending. */
 static void refresh(struct imap *p, struct fetch *f, const struct flags_change *x)
 {
+    enum { SOME = 64 }; /* most stand one behind the other */
+    struct entry is[SOME];
     struct view *now = view_open(p->selected->store, p->selected->account, p->selected->mailbox);
-    for (uint32_t i = 0, k = 0; k < x->changed_count; k++) {
-        while (i < f->count && f->entries[i].uid < x->changed[k])
-            i++;
-        if (i == f->count)
-            break;
-        struct entry e, *old = &f->entries[i];
-        if (now && view_at(now, view_seek(now, old->uid), &e) && e.uid == old->uid) {
-            *old = e;
+    uint32_t k = 0, n = 0;
+    for (size_t i = 0, range = 0; i < f->count; i++) {
+        struct entry *old = &f->entries[i];
+        while (range < x->changed_count && x->changed[range].high < old->uid)
+            range++;
+        if (range == x->changed_count || x->changed[range].low > old->uid)
+            continue;
+        while (k < n && is[k].uid < old->uid)
+            k++;
+        if (k == n && now) {
+            n = view_list(now, view_seek(now, old->uid), is, SOME);
+            k = 0;
+        }
+        if (k < n && is[k].uid == old->uid) {
+            *old = is[k];
         } else {
             old->flags |= FLAG_SEEN;
             old->modseq = x->modseq;
@@ -134,10 +143,10 @@ static void mark_seen(struct imap *p, struct fetch *f)
                              .mailbox = p->selected->mailbox,
                              .how = FLAGS_ADD,
                              .flags = FLAG_SEEN};
-    uint32_t *uids = arena_array(&f->batch_arena, f->count, sizeof(*uids));
+    struct uid_range *uids = arena_array(&f->batch_arena, f->count, sizeof(*uids));
     for (uint32_t i = 0; i < f->count; i++)
         if (!(f->entries[i].flags & FLAG_SEEN) && !selected_is_held(p->selected, f->entries[i].uid))
-            uids[x.count++] = f->entries[i].uid;
+            uids[x.count++] = (struct uid_range){f->entries[i].uid, f->entries[i].uid};
     x.uids = uids;
     if (x.count && mailbox_change_flags(p->selected->store, &f->batch_arena, &x) == DONE)
         refresh(p, f, &x);
@@ -324,7 +333,7 @@ static void more(struct imap *p)
     for (;;) {
         if (!imap_has_room(p, more))
             return;
-        if (!imap_put_vanished(p, f->vanished, f->vanished_count, &f->vanished_at))
+        if (!imap_put_vanished(p, S("(EARLIER) "), f->vanished, f->vanished_count, &f->vanished_at))
             continue;
         if (!f->is_open && f->at == f->count && !fill(p, f))
             break;

@@ -89,29 +89,10 @@ static void tell_changed(struct imap *p)
     finish(p);
 }
 
-bool imap_put_vanished(struct imap *p, const struct uid_range *uids, size_t count, size_t *at)
-{
-    enum { LINE = 4096 };
-    struct buf *out = imap_out(p);
-    while (*at < count) {
-        if (!imap_has_room(p, NULL))
-            return false;
-        size_t from = buf_length(out);
-        buf_add(out, S("* VANISHED (EARLIER) "));
-        for (bool first = true; *at < count && buf_length(out) - from < LINE; first = false) {
-            const struct uid_range *r = &uids[(*at)++];
-            buf_printf(out, r->low == r->high ? "%s%u" : "%s%u:%u", first ? "" : ",", r->low,
-                       r->high);
-        }
-        buf_add(out, S("\r\n"));
-    }
-    return true;
-}
-
 static void tell_vanished(struct imap *p)
 {
     struct selecting *w = p->work;
-    if (imap_put_vanished(p, w->vanished, w->vanished_count, &w->vanished_at))
+    if (imap_put_vanished(p, S("(EARLIER) "), w->vanished, w->vanished_count, &w->vanished_at))
         tell_changed(p);
     else
         p->next = tell_vanished;

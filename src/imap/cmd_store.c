@@ -155,7 +155,7 @@ static void expect(struct imap *p, const struct storing *s)
     uint64_t remove = s->x.how == FLAGS_REPLACE  ? UINT64_MAX
                       : s->x.how == FLAGS_REMOVE ? s->x.mask
                                                  : 0;
-    imap_expect(p, &s->positions, remove, s->x.how == FLAGS_REMOVE ? 0 : s->x.mask);
+    imap_expect(p, &s->x, remove, s->x.how == FLAGS_REMOVE ? 0 : s->x.mask);
 }
 
 void imap_cmd_store(struct imap *p, slice args)
@@ -172,7 +172,7 @@ void imap_cmd_store(struct imap *p, slice args)
         imap_enable_condstore(p);
     s->x.account = sel->account;
     s->x.mailbox = sel->mailbox;
-    s->x.uids = imap_uids(p, &s->positions, &s->x.count);
+    s->x.uids = imap_uid_ranges(p, &s->positions, &s->x.count);
     enum outcome o = mailbox_change_flags(sel->store, &p->scratch, &s->x);
     if (o != DONE) {
         imap_refused(p, o, s->x.why);

@@ -53,7 +53,6 @@ enum imap_taking {
 };
 
 struct imap_compress; /* compress.h */
-struct uid_range;     /* store/change.h */
 
 struct imap {
     struct session s;     /* first: a session is an imap */
@@ -182,6 +181,8 @@ bool imap_flag_list(struct imap *p, slice *args, bool bare, struct imap_flags *o
 
 /* The uids of positions, ascending, in scratch. */
 uint32_t *imap_uids(struct imap *p, const struct imap_set *positions, size_t *count);
+/* The same by their ends: what lies in between and is not meant is in no view of the mailbox. */
+struct uid_range *imap_uid_ranges(struct imap *p, const struct imap_set *positions, size_t *count);
 
 /* ---- Flags ---- */
 
@@ -203,11 +204,11 @@ uint64_t imap_keyword_bit(struct imap *p, slice name);
 bool imap_keywords_load(struct imap *p);
 
 /*
- * For STORE, after its commit: at the end of this command the entries at these positions are told
- * only if their flags are not what the client must think they are: (known & ~remove) | add.  With
+ * For STORE, after its commit: at the end of this command the entries of the change x are told only
+ * if their flags are not what the client must think they are: (known & ~remove) | add.  With
  * CONDSTORE their new MODSEQ is told in any case, without FLAGS (RFC 7162 3.1.3).
  */
-void imap_expect(struct imap *p, const struct imap_set *positions, uint64_t remove, uint64_t add);
+void imap_expect(struct imap *p, const struct flags_change *x, uint64_t remove, uint64_t add);
 /* The same for what the command's own FETCH lines have told whole: FLAGS and MODSEQ of e, which is
  * newer than the client's view.  Nothing is said again unless it has changed once more. */
 void imap_told(struct imap *p, const struct entry *e);
@@ -268,9 +269,10 @@ void imap_unselect(struct imap *p);
 void imap_idle_noticed(struct imap *p);
 /* Nothing was said or heard in IDLE for a while: true when it goes on. */
 bool imap_idle_goes_on(struct imap *p);
-/* "* VANISHED (EARLIER) …" of SELECT and UID FETCH: uids are told in steps, *at is where it stands;
- * true when all are told. */
-bool imap_put_vanished(struct imap *p, const struct uid_range *uids, size_t count, size_t *at);
+/* "* VANISHED 3:5,7", with "(EARLIER)" in SELECT and UID FETCH: uids are told in steps and lines of
+ * a bounded length, *at is where it stands; true when all are told. */
+bool imap_put_vanished(struct imap *p, slice earlier, const struct uid_range *uids, size_t count,
+                       size_t *at);
 /* Switches CONDSTORE on (a command that implies it); tells HIGHESTMODSEQ when that is new. */
 void imap_enable_condstore(struct imap *p);
 

@@ -169,9 +169,7 @@ struct view *selected_move(struct imap_selected *sel, struct view *newest)
     struct view_diff diff;
     struct view_difference d;
     view_diff_start(&diff, sel->view, newest, 0);
-    while (view_diff_next(&diff, &d)) {
-        if (d.what != VIEW_GONE)
-            continue;
+    while (view_diff_next_gone(&diff, &d)) {
         for (; old < sel->held_count && sel->held[old].e.uid < d.was.uid; old++)
             count = hold(&arena, &list, count, &size, &sel->held[old]);
         count = hold(&arena, &list, count, &size, &(struct held){d.was, d.position + old});
@@ -190,6 +188,21 @@ struct view *selected_move(struct imap_selected *sel, struct view *newest)
     sel->view = newest;
     sel->info = view_info(newest);
     return was;
+}
+
+struct uid_range *selected_held_uids(struct imap_selected *sel, size_t *count)
+{
+    struct uid_range *r = arena_array(&sel->held_arena, sel->held_count + 1, sizeof(*r));
+    size_t n = 0;
+    for (uint32_t i = 0; i < sel->held_count; i++) {
+        uint32_t uid = sel->held[i].e.uid;
+        if (n > 0 && r[n - 1].high + 1 == uid)
+            r[n - 1].high = uid;
+        else
+            r[n++] = (struct uid_range){uid, uid};
+    }
+    *count = n;
+    return r;
 }
 
 void selected_drop_held(struct imap_selected *sel)

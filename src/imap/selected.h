@@ -22,8 +22,11 @@ struct held {
 /* What is being told (announce.c). */
 struct imap_telling {
     bool active, expunges, came;
-    struct view *was; /* the view before; NULL: only held entries are told */
-    uint32_t at;      /* of held; then the uid of the next change */
+    bool is_known;              /* no flags changed but as the client expects */
+    struct view *was;           /* the view before; NULL: only held entries are told */
+    uint32_t at;                /* of held; then the uid of the next change */
+    struct uid_range *vanished; /* of held, in held_arena */
+    size_t vanished_count, vanished_at;
 };
 
 struct imap_selected {
@@ -80,6 +83,8 @@ bool selected_is_held(const struct imap_selected *sel, uint32_t uid);
  * Returns the view before, now the caller's.
  */
 struct view *selected_move(struct imap_selected *sel, struct view *newest);
+/* The uids of all held entries, in held_arena. */
+struct uid_range *selected_held_uids(struct imap_selected *sel, size_t *count);
 /* The client has been told of all held entries. */
 void selected_drop_held(struct imap_selected *sel);
 

@@ -38,6 +38,18 @@ slice uids_pack(struct arena *a, const uint32_t *uids, size_t count)
     return (slice){(const char *)p, n};
 }
 
+slice uid_ranges_pack(struct arena *a, const struct uid_range *ranges, size_t count)
+{
+    unsigned char *p = arena_alloc(a, count * 10 + 1);
+    size_t n = 0;
+    uint32_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        n += range_pack(p + n, before, ranges[i].low, ranges[i].high);
+        before = ranges[i].high;
+    }
+    return (slice){(const char *)p, n};
+}
+
 bool uids_next(slice *packed, uint32_t *from, uint32_t *to, uint32_t *before)
 {
     uint64_t gap, more;

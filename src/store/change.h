@@ -16,8 +16,9 @@ struct change {
     slice uids; /* packed; "" for a mailbox */
 };
 
-/* Packs ascending uids. */
+/* Packs ascending uids; or ascending ranges that do not touch. */
 slice uids_pack(struct arena *a, const uint32_t *uids, size_t count);
+slice uid_ranges_pack(struct arena *a, const struct uid_range *ranges, size_t count);
 /* The next range of a packed set, taken from its front; false at the end or when it is broken. */
 bool uids_next(slice *packed, uint32_t *from, uint32_t *to, uint32_t *before);
 
@@ -34,9 +35,6 @@ void change_added(struct store_tx *tx, int64_t account, int64_t modseq, int64_t 
 bool changes_since(struct db *db, int64_t account, enum change_type type, int64_t since,
                    void (*fn)(void *arg, const struct change *change), void *arg);
 
-struct uid_range {
-    uint32_t low, high; /* low <= high */
-};
 /*
  * The uids among known (ascending; count 0: all) that have left the mailbox between modseq since
  * and the view (RFC 7162 3.2.5, 3.2.6), ascending in the arena.  When the log does not reach back

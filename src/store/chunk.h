@@ -22,6 +22,9 @@ struct chunk {
     unsigned char data[];
 };
 
+/* More entries do not fit: each of their five numbers takes a byte. */
+enum { CHUNK_ENTRIES = LIMIT_CHUNK / 5 };
+
 /* Steps through packed entries. */
 struct chunk_reader {
     slice rest;
@@ -37,10 +40,16 @@ struct chunk *chunk_append(const struct chunk *old, const struct entry *e, bool 
 struct chunk *chunk_new(int64_t row);
 /* One more entry, or false when the chunk is full. */
 bool chunk_add(struct chunk *c, const struct entry *e);
+/* As many of n more entries as there is room for; how many. */
+uint32_t chunk_fill(struct chunk *c, const struct entry *e, uint32_t n);
 struct chunk *chunk_retain(struct chunk *c);
 void chunk_release(struct chunk *c);
 
 slice chunk_bytes(const struct chunk *c);
+/* Up to n entries from the nth one on (from 0); how many there were. */
+uint32_t chunk_list(const struct chunk *c, uint32_t from, struct entry *e, uint32_t n);
+/* How many entries have a smaller uid. */
+uint32_t chunk_seek(const struct chunk *c, uint32_t uid);
 /* for (struct chunk_reader r = chunk_read(c); chunk_next(&r);) … r.e */
 struct chunk_reader chunk_read(const struct chunk *c);
 bool chunk_next(struct chunk_reader *r);

@@ -69,15 +69,14 @@ static enum outcome place_open(struct place *p, struct store_tx *tx, int64_t acc
     return DONE;
 }
 
-/* The change-log row, and the mailbox's modseq. */
-static void place_log(struct place *p, enum change_kind kind, const uint32_t *uids, size_t count)
+/* The change-log row of some uids, packed, and the mailbox's modseq. */
+static void place_log(struct place *p, enum change_kind kind, slice uids)
 {
     int64_t modseq = working_modseq(p->tx, p->account);
     assert(modseq == p->modseq);
     p->box->info.modseq = modseq;
-    change_add(
-        p->tx, p->account->id, CHANGE_EMAIL,
-        &(struct change){modseq, p->box->mailbox, kind, uids_pack(p->tx->arena, uids, count)});
+    change_add(p->tx, p->account->id, CHANGE_EMAIL,
+               &(struct change){modseq, p->box->mailbox, kind, uids});
 }
 
 static enum outcome refuse(enum refusal *why, enum refusal reason)
@@ -95,9 +94,17 @@ static enum outcome finish(const struct store_tx *tx)
 
 struct flagging {
     struct flags_change *x;
-    struct hits hits;
+    size_t range; /* the first one that may hold what follows */
     int64_t modseq;
 };
+
+static bool flagging_has(struct flagging *f, uint32_t uid)
+{
+    const struct flags_change *x = f->x;
+    while (f->range < x->count && x->uids[f->range].high < uid)
+        f->range++;
+    return f->range < x->count && x->uids[f->range].low <= uid;
+}
 
 static uint64_t flags_after(const struct flags_change *x, uint64_t before)
 {
@@ -111,45 +118,67 @@ static uint64_t flags_after(const struct flags_change *x, uint64_t before)
     }
 }
 
-static bool entry_flag(void *arg, struct entry *e)
+static void note_failed(struct flags_change *x, uint32_t uid)
+{
+    x->failed =
+        arena_grow(x->arena, x->failed, x->failed_count, &x->failed_size, sizeof(*x->failed));
+    x->failed[x->failed_count++] = uid;
+}
+
+/* Uids come in order: most lengthen the last range. */
+static void note_changed(struct flags_change *x, uint32_t uid)
+{
+    x->changed_entries++;
+    if (x->changed_count && x->changed[x->changed_count - 1].high + 1 == uid) {
+        x->changed[x->changed_count - 1].high = uid;
+        return;
+    }
+    x->changed =
+        arena_grow(x->arena, x->changed, x->changed_count, &x->changed_size, sizeof(*x->changed));
+    x->changed[x->changed_count++] = (struct uid_range){uid, uid};
+}
+
+/* For working_rewrite: all stay. */
+static bool flag_some(void *arg, struct entry *e, uint32_t *n)
 {
     struct flagging *f = arg;
     struct flags_change *x = f->x;
-    if (!hits_has(&f->hits, e))
-        return true;
-    if (x->conditional && e->modseq > x->unchanged_since) {
-        x->failed[x->failed_count++] = e->uid;
-        return true;
+    size_t before = x->changed_entries;
+    for (uint32_t i = 0; i < *n; i++) {
+        uint64_t flags = flags_after(x, e[i].flags);
+        bool has = flagging_has(f, e[i].uid);
+        if (has && x->conditional && e[i].modseq > x->unchanged_since) {
+            note_failed(x, e[i].uid);
+        } else if (has && flags != e[i].flags) {
+            e[i].flags = flags;
+            e[i].modseq = f->modseq;
+            note_changed(x, e[i].uid);
+        }
     }
-    uint64_t flags = flags_after(x, e->flags);
-    if (flags == e->flags)
-        return true;
-    e->flags = flags;
-    e->modseq = f->modseq;
-    x->changed[x->changed_count++] = e->uid;
-    return true;
+    return x->changed_entries > before;
 }
 
 enum outcome entries_flag(struct store_tx *tx, struct flags_change *x)
 {
     struct place p;
     x->mask = x->flags;
-    x->changed_count = x->failed_count = 0;
+    x->changed_count = x->changed_entries = x->failed_count = 0;
     x->modseq = 0;
     enum outcome o = place_open(&p, tx, x->account, x->mailbox, &x->why);
     if (o != DONE || !x->count)
         return o;
+    x->modseq_before = p.box->info.modseq;
     if (p.box->role == ROLE_RECOVERABLE)
         return refuse(&x->why, REFUSED_READ_ONLY);
     o = keyword_bits(tx, x->account, x->keywords, x->keyword_count, x->how != FLAGS_REMOVE,
                      &x->mask, &x->why);
     if (o != DONE)
         return o;
-    struct flagging f = {x, {x->uids, x->count, 0}, p.modseq};
-    working_rewrite(p.box, x->uids[0], x->uids[x->count - 1], entry_flag, &f);
+    struct flagging f = {.x = x, .modseq = p.modseq};
+    working_rewrite(p.box, x->uids[0].low, x->uids[x->count - 1].high, flag_some, &f);
     if (x->changed_count) {
         x->modseq = p.modseq;
-        place_log(&p, CHANGE_UPDATED, x->changed, x->changed_count);
+        place_log(&p, CHANGE_UPDATED, uid_ranges_pack(tx->arena, x->changed, x->changed_count));
     }
     return finish(tx);
 }
@@ -161,8 +190,10 @@ static enum outcome flags_fn(struct store_tx *tx, void *arg)
 
 enum outcome mailbox_change_flags(struct store *s, struct arena *a, struct flags_change *x)
 {
-    x->changed = arena_array(a, x->count + 1, sizeof(*x->changed));
-    x->failed = arena_array(a, x->count + 1, sizeof(*x->failed));
+    x->arena = a;
+    x->changed = NULL;
+    x->failed = NULL;
+    x->changed_size = x->failed_size = 0;
     struct store_call call = {.account = x->account, .fn = flags_fn, .arg = x};
     return store_write(s, &call);
 }
@@ -198,11 +229,8 @@ static void hidden_finish(struct burial_run *r)
     r->hidden = NULL;
 }
 
-static bool entry_bury(void *arg, struct entry *e)
+static void entry_bury(struct burial_run *r, const struct entry *e)
 {
-    struct burial_run *r = arg;
-    if (!hits_has(&r->hits, e) || (r->b->only_deleted && !(e->flags & FLAG_DELETED)))
-        return true;
     struct entry buried = *e;
     buried.modseq = r->modseq;
     if (r->to) {
@@ -219,7 +247,21 @@ static bool entry_bury(void *arg, struct entry *e)
     }
     r->uids[r->b->done++] = e->uid;
     r->bytes += e->size;
-    return false;
+}
+
+/* For working_rewrite: these leave. */
+static bool bury_some(void *arg, struct entry *e, uint32_t *n)
+{
+    struct burial_run *r = arg;
+    uint32_t stay = 0;
+    size_t before = r->b->done;
+    for (uint32_t i = 0; i < *n; i++)
+        if (hits_has(&r->hits, &e[i]) && (!r->b->only_deleted || e[i].flags & FLAG_DELETED))
+            entry_bury(r, &e[i]);
+        else
+            e[stay++] = e[i];
+    *n = stay;
+    return r->b->done > before;
 }
 
 /* The mailbox Recoverable, for count more entries; NULL: there is none, or its uids are used up. */
@@ -251,14 +293,14 @@ enum outcome entries_bury(struct store_tx *tx, struct burying *b)
     if (b->how == BURIAL_RECOVERABLE)
         r.to = recoverable(tx, b->account, most);
     uint32_t first = r.to ? r.to->info.uidnext : 0;
-    working_rewrite(p.box, hits_first(&r.hits), hits_last(&r.hits), entry_bury, &r);
+    working_rewrite(p.box, hits_first(&r.hits), hits_last(&r.hits), bury_some, &r);
     hidden_finish(&r);
     if (!b->done)
         return finish(tx);
     if (r.to)
         tombstone_insert(&r, S(""), first, r.to->info.uidnext - 1);
     b->modseq = p.modseq;
-    place_log(&p, CHANGE_REMOVED, r.uids, b->done);
+    place_log(&p, CHANGE_REMOVED, uids_pack(tx->arena, r.uids, b->done));
     p.account->used -= purging ? 0 : (int64_t)r.bytes;
     return finish(tx);
 }
@@ -303,22 +345,30 @@ struct taking {
     uint64_t bytes;
 };
 
-static void entry_copy(void *arg, const struct entry *e)
+static bool entry_take(struct taking *t, const struct entry *e)
 {
-    struct taking *t = arg;
     if (!hits_has(&t->hits, e))
-        return;
+        return false;
     t->entries[t->count++] = *e;
     t->bytes += e->size;
+    return true;
 }
 
-/* For working_rewrite: leaves. */
-static bool entry_take(void *arg, struct entry *e)
+static void copy_some(void *arg, const struct entry *e, uint32_t n)
 {
-    struct taking *t = arg;
-    size_t before = t->count;
-    entry_copy(t, e);
-    return t->count == before;
+    for (uint32_t i = 0; i < n; i++)
+        entry_take(arg, &e[i]);
+}
+
+/* For working_rewrite: these leave. */
+static bool take_some(void *arg, struct entry *e, uint32_t *n)
+{
+    uint32_t stay = 0, all = *n;
+    for (uint32_t i = 0; i < all; i++)
+        if (!entry_take(arg, &e[i]))
+            e[stay++] = e[i];
+    *n = stay;
+    return stay < all;
 }
 
 static void entries_add(struct store_tx *tx, struct transfer *t, const struct taking *taken,
@@ -376,7 +426,7 @@ enum outcome entries_transfer(struct store_tx *tx, struct transfer *t)
     size_t most = t->uids && t->count < p.box->info.count ? t->count : p.box->info.count;
     taken.entries = arena_array(tx->arena, most, sizeof(*taken.entries));
     uint32_t low = hits_first(&taken.hits), high = hits_last(&taken.hits);
-    working_each(p.box, low, high, entry_copy, &taken);
+    working_each(p.box, low, high, copy_some, &taken);
     bool undelete = p.box->role == ROLE_RECOVERABLE;
     enum refusal why = transfer_refusal(t, &p, to, &taken, undelete || !t->move);
     if (why != REFUSED_NOT)
@@ -386,11 +436,11 @@ enum outcome entries_transfer(struct store_tx *tx, struct transfer *t)
     if (t->move) {
         taken.count = taken.hits.at = 0;
         taken.bytes = 0;
-        working_rewrite(p.box, low, high, entry_take, &taken);
+        working_rewrite(p.box, low, high, take_some, &taken);
         uint32_t *gone = arena_array(tx->arena, taken.count, sizeof(*gone));
         for (size_t i = 0; i < taken.count; i++)
             gone[i] = taken.entries[i].uid;
-        place_log(&p, CHANGE_REMOVED, gone, taken.count);
+        place_log(&p, CHANGE_REMOVED, uids_pack(tx->arena, gone, taken.count));
         t->modseq = p.modseq;
     }
     entries_add(tx, t, &taken, to, working_modseq(tx, p.account));

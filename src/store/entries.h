@@ -25,7 +25,7 @@ struct burying {
 };
 enum outcome entries_bury(struct store_tx *tx, struct burying *b);
 
-/* As mailbox_change_flags(); x->changed and x->failed have room for x->count uids. */
+/* As mailbox_change_flags(), with what it finds in x->arena. */
 enum outcome entries_flag(struct store_tx *tx, struct flags_change *x);
 
 /* As mailbox_transfer() of t->uids (NULL: all) in one piece; pairs are added at t->done, if there

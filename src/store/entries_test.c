@@ -40,24 +40,30 @@ static void test_flags(void **state)
     struct arena a = {0};
     append(s, one, 5);
     int64_t before = info(s, one, 1).modseq;
-    struct flags_change x = {.account = one, .mailbox = 1, .uids = all, .count = 2};
+    struct uid_range set = {1, 2};
+    struct flags_change x = {.account = one, .mailbox = 1, .uids = &set, .count = 1};
     x.how = FLAGS_ADD;
     x.flags = FLAG_FLAGGED;
     assert_int_equal(mailbox_change_flags(s, &a, &x), DONE);
-    assert_int_equal(x.changed_count, 2);
+    assert_int_equal(x.changed_count, 1);
+    assert_int_equal(x.changed[0].low, 1);
+    assert_int_equal(x.changed[0].high, 2);
+    assert_int_equal(x.modseq_before, before);
     assert_int_equal(x.modseq, before + 1);
     assert_int_equal(mailbox_change_flags(s, &a, &x), DONE);
     assert_int_equal(x.changed_count, 0);
     assert_int_equal(x.modseq, 0);
     assert_int_equal(info(s, one, 1).modseq, before + 1);
-    x.count = 5;
+    set.high = UINT32_MAX; /* what is not there is passed over */
     x.how = FLAGS_REPLACE;
     x.flags = FLAG_SEEN;
     x.conditional = true;
     x.unchanged_since = before;
     assert_int_equal(mailbox_change_flags(s, &a, &x), DONE);
-    assert_int_equal(x.changed_count, 3);
-    assert_int_equal(x.changed[0], 3);
+    assert_int_equal(x.changed_entries, 3);
+    assert_int_equal(x.changed_count, 1);
+    assert_int_equal(x.changed[0].low, 3);
+    assert_int_equal(x.modseq_before, before + 1);
     assert_int_equal(x.failed_count, 2);
     assert_int_equal(x.failed[1], 2);
     assert_int_equal(x.modseq, before + 2);
@@ -78,7 +84,8 @@ static void test_keywords(void **state)
     struct arena a = {0};
     slice names[KEYWORD_END], words[57];
     append(s, one, 1);
-    struct flags_change x = {.account = one, .mailbox = 1, .uids = all, .count = 1};
+    struct flags_change x = {
+        .account = one, .mailbox = 1, .uids = &(struct uid_range){1, 1}, .count = 1};
     x.how = FLAGS_REMOVE;
     x.keywords = (slice[]){S("Work")};
     x.keyword_count = 1;

@@ -140,15 +140,18 @@ static inline int fixture_flags(struct store *s, int64_t account, const uint32_t
 {
     struct arena a = {0};
     int changed = 0;
+    struct uid_range *ranges = arena_array(&a, count + 1, sizeof(*ranges));
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = (struct uid_range){uids[i], uids[i]};
     for (int how = FLAGS_ADD; how <= FLAGS_REMOVE && changed >= 0; how++) {
         struct flags_change x = {.account = account,
                                  .mailbox = 1,
-                                 .uids = uids,
+                                 .uids = ranges,
                                  .count = count,
                                  .how = (enum flags_how)how,
                                  .flags = how == FLAGS_ADD ? add : remove};
         bool done = !x.flags || mailbox_change_flags(s, &a, &x) == DONE;
-        changed = done ? changed + (int)x.changed_count : -1;
+        changed = done ? changed + (int)x.changed_entries : -1;
     }
     arena_end(&a);
     return changed;

@@ -117,11 +117,15 @@ bool keyword_list(struct store *s, struct arena *a, int64_t account, slice names
 
 /* ---- Changing entries ---- */
 
+struct uid_range {
+    uint32_t low, high; /* low <= high */
+};
+
 /* What STORE does (RFC 9051 6.4.6, RFC 7162 3.1.3). */
 enum flags_how { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
 struct flags_change {
     int64_t account, mailbox;
-    const uint32_t *uids; /* ascending; what is not there is passed over */
+    const struct uid_range *uids; /* ascending; what is not there is passed over */
     size_t count;
     enum flags_how how;
     uint64_t flags;
@@ -130,12 +134,15 @@ struct flags_change {
     bool conditional; /* UNCHANGEDSINCE */
     int64_t unchanged_since;
     /* out, in the arena */
-    uint64_t mask;     /* flags with the bits of the keywords */
-    uint32_t *changed; /* uids whose flags differ now; those all have modseq */
-    size_t changed_count;
-    uint32_t *failed; /* uids changed since: left as they are */
-    size_t failed_count;
-    int64_t modseq; /* 0: nothing changed */
+    struct arena *arena;
+    uint64_t mask;             /* flags with the bits of the keywords */
+    struct uid_range *changed; /* uids whose flags differ now; those all have modseq */
+    size_t changed_count, changed_size;
+    size_t changed_entries; /* how many uids these are */
+    uint32_t *failed;       /* uids changed since: left as they are */
+    size_t failed_count, failed_size;
+    int64_t modseq;        /* 0: nothing changed */
+    int64_t modseq_before; /* the mailbox's */
     enum refusal why;
 };
 enum outcome mailbox_change_flags(struct store *s, struct arena *a, struct flags_change *x);

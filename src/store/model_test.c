@@ -42,7 +42,9 @@ struct act {
     uint32_t bury[200], flag[200], take[200];
     struct burying burying;
     struct flags_change flags;
-    uint32_t changed[201], failed[201];
+    size_t flag_count;
+    struct uid_range flag_ranges[200]; /* the same uids */
+    struct arena arena;
     struct transfer transfer;
 };
 
@@ -126,7 +128,7 @@ static void model_apply(struct model *m, const struct act *x)
     box_take(x->expunged, x->bury, x->burying.count, &m->boxes[RECOVERABLE], FLAG_DELETED);
     for (uint32_t i = 0; i < x->flagged->count; i++) {
         uint64_t *flags = &x->flagged->entries[i].flags;
-        if (!among(x->flag, x->flags.count, x->flagged->entries[i].uid))
+        if (!among(x->flag, x->flag_count, x->flagged->entries[i].uid))
             continue;
         *flags = x->flags.how == FLAGS_ADD      ? *flags | x->flags.flags
                  : x->flags.how == FLAGS_REMOVE ? *flags & ~x->flags.flags
@@ -213,13 +215,17 @@ static void play(struct store *s, int64_t account, struct model *m)
     x.flagged = &m->boxes[dice(RECOVERABLE)];
     x.flags = (struct flags_change){.account = account,
                                     .mailbox = x.flagged->mailbox,
-                                    .uids = x.flag,
+                                    .uids = x.flag_ranges,
                                     .how = (enum flags_how)dice(3),
                                     .flags = dice(2) ? FLAG_SEEN : UINT64_C(1) << dice(63),
-                                    .changed = x.changed,
-                                    .failed = x.failed};
+                                    .arena = &x.arena};
     if (dice(3) == 0)
-        x.flags.count = pick(x.flagged, x.flag, 200);
+        x.flag_count = pick(x.flagged, x.flag, 200);
+    for (size_t i = 0; i < x.flag_count; i++)
+        if (i > 0 && x.flag[i] == x.flag[i - 1] + 1)
+            x.flag_ranges[x.flags.count - 1].high++;
+        else
+            x.flag_ranges[x.flags.count++] = (struct uid_range){x.flag[i], x.flag[i]};
     x.from = &m->boxes[dice(BOXES)];
     x.target = &m->boxes[dice(RECOVERABLE)];
     x.transfer = (struct transfer){.account = account,
@@ -234,6 +240,7 @@ static void play(struct store *s, int64_t account, struct model *m)
     assert_int_equal(store_write(s, &call), x.keep ? DONE : PERMFAIL);
     if (x.keep)
         model_apply(m, &x);
+    arena_end(&x.arena);
 }
 
 static void model_begin(struct store *s, int64_t account, struct model *m)

@@ -214,13 +214,15 @@ struct holders {
     int64_t message, mailbox;
 };
 
-static void holder_note(void *arg, const struct entry *e)
+static void holders_note(void *arg, const struct entry *e, uint32_t n)
 {
     struct holders *h = arg;
-    if (e->message != h->message)
-        return;
-    h->items = arena_grow(h->a, h->items, h->count, &h->size, sizeof(*h->items));
-    h->items[h->count++] = (struct holder){h->mailbox, *e};
+    for (uint32_t i = 0; i < n; i++) {
+        if (e[i].message != h->message)
+            continue;
+        h->items = arena_grow(h->a, h->items, h->count, &h->size, sizeof(*h->items));
+        h->items[h->count++] = (struct holder){h->mailbox, e[i]};
+    }
 }
 
 struct place_of {
@@ -250,7 +252,7 @@ static void holders_find(struct store_tx *tx, int64_t account, int64_t message, 
         size_t had = h->count;
         h->mailbox = places[i].mailbox;
         if (box)
-            working_each(box, 1, UINT32_MAX, holder_note, h);
+            working_each(box, 1, UINT32_MAX, holders_note, h);
         h->visible += places[i].recoverable ? 0 : h->count - had;
     }
 }

@@ -131,10 +131,15 @@ void repair_account(struct check *c, int64_t account)
         check_done(c, "account %lld: counted anew", (long long)account);
 }
 
-static bool drop_uid(void *arg, struct entry *e)
+static bool drop_uid(void *arg, struct entry *e, uint32_t *n)
 {
     const uint32_t *uid = arg;
-    return e->uid != *uid;
+    uint32_t stay = 0, all = *n;
+    for (uint32_t i = 0; i < all; i++)
+        if (e[i].uid != *uid)
+            e[stay++] = e[i];
+    *n = stay;
+    return stay < all;
 }
 
 /* An entry without a message shows nothing: it goes without a tombstone. */

@@ -3,35 +3,28 @@
 
 size_t varint_put(unsigned char *to, uint64_t v)
 {
-    size_t n = 0;
-    for (; v >= 0x80; v >>= 7)
-        to[n++] = (unsigned char)(v | 0x80);
-    to[n++] = (unsigned char)v;
-    return n;
+    return (size_t)(varint_write(to, v) - to);
+}
+
+struct varint varint_read_long(const unsigned char *p, const unsigned char *end)
+{
+    uint64_t v = 0;
+    for (int i = 0; p < end && i < VARINT_MAX; i++, p++) {
+        if ((i == 9 && *p > 1) || (i > 0 && *p == 0))
+            break;
+        v |= (uint64_t)(*p & 0x7f) << (7 * i);
+        if (*p < 0x80)
+            return (struct varint){p + 1, v};
+    }
+    return (struct varint){NULL, 0};
 }
 
 bool varint_take(slice *s, uint64_t *v)
 {
-    *v = 0;
-    for (size_t i = 0; i < s->n && i < VARINT_MAX; i++) {
-        uint64_t byte = (unsigned char)s->p[i];
-        if ((i == 9 && byte > 1) || (i > 0 && byte == 0))
-            return false;
-        *v |= (byte & 0x7f) << (7 * i);
-        if (byte < 0x80) {
-            *s = slice_skip(*s, i + 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-uint64_t zigzag(int64_t v)
-{
-    return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
-}
-
-int64_t unzigzag(uint64_t v)
-{
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+    const unsigned char *p = (const unsigned char *)s->p;
+    struct varint got = varint_read(p, p + s->n);
+    *v = got.v;
+    if (got.next)
+        *s = slice_skip(*s, (size_t)(got.next - p));
+    return got.next != NULL;
 }

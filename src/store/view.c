@@ -139,12 +139,8 @@ uint32_t view_list(const struct view *v, uint32_t position, struct entry *e, uin
     if (position >= v->info.count)
         return 0;
     uint32_t got = 0;
-    for (size_t i = chunk_of_position(v, position); i < v->count && got < n; i++) {
-        uint32_t at = v->starts[i];
-        for (struct chunk_reader r = chunk_read(v->chunks[i]); got < n && chunk_next(&r); at++)
-            if (at >= position)
-                e[got++] = r.e;
-    }
+    for (size_t i = chunk_of_position(v, position); i < v->count && got < n; i++)
+        got += chunk_list(v->chunks[i], position + got - v->starts[i], e + got, n - got);
     return got;
 }
 
@@ -165,10 +161,7 @@ uint32_t view_seek(const struct view *v, uint32_t uid)
     }
     if (low == v->count)
         return v->info.count;
-    uint32_t position = v->starts[low];
-    for (struct chunk_reader r = chunk_read(v->chunks[low]); chunk_next(&r) && r.e.uid < uid;)
-        position++;
-    return position;
+    return v->starts[low] + chunk_seek(v->chunks[low], uid);
 }
 
 uint32_t view_deleted(const struct view *v)

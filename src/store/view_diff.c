@@ -62,16 +62,34 @@ static void cursor_start(struct view_cursor *c, const struct view *v, uint32_t u
 void view_diff_start(struct view_diff *d, const struct view *was, const struct view *is,
                      uint32_t uid)
 {
+    d->only_gone = false;
     cursor_start(&d->was, was, uid);
     cursor_start(&d->is, is, uid);
+}
+
+/*
+ * Entries never come back, so the newer one holds no uids of their range but the older one's: all
+ * of them, if it holds as many.
+ */
+static bool same_uids(const struct chunk *was, const struct chunk *is)
+{
+    return was->count == is->count && was->first_uid == is->first_uid &&
+           was->last.uid == is->last.uid;
+}
+
+static bool nothing_to_see(const struct view_diff *d)
+{
+    if (!d->was.fresh || !d->is.fresh)
+        return false;
+    const struct chunk *was = d->was.chunks[d->was.chunk], *is = d->is.chunks[d->is.chunk];
+    return was == is || (d->only_gone && same_uids(was, is));
 }
 
 static void skip_shared(struct view_diff *d)
 {
     settle(&d->was);
     settle(&d->is);
-    while (d->was.fresh && d->is.fresh &&
-           d->was.chunks[d->was.chunk] == d->is.chunks[d->is.chunk]) {
+    while (nothing_to_see(d)) {
         uint32_t count = d->was.chunks[d->was.chunk]->count;
         d->was.position += count;
         d->is.position += count;
@@ -107,4 +125,13 @@ bool view_diff_next(struct view_diff *d, struct view_difference *out)
         if (!same)
             return true;
     }
+}
+
+bool view_diff_next_gone(struct view_diff *d, struct view_difference *out)
+{
+    d->only_gone = true;
+    while (view_diff_next(d, out))
+        if (out->what == VIEW_GONE)
+            return true;
+    return false;
 }

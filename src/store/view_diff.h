@@ -20,6 +20,7 @@ struct view_cursor {
 
 struct view_diff {
     struct view_cursor was, is;
+    bool only_gone; /* the rest is not asked for */
 };
 
 enum view_change { VIEW_GONE, VIEW_CHANGED, VIEW_ADDED };
@@ -33,6 +34,8 @@ struct view_difference {
 /* From the first entry whose uid is >= uid on; the caller holds both views meanwhile. */
 void view_diff_start(struct view_diff *d, const struct view *was, const struct view *is,
                      uint32_t uid);
+/* The next entry that is gone, alone: chunks with the same uids are stepped over, too. */
+bool view_diff_next_gone(struct view_diff *d, struct view_difference *out);
 /* The next difference; an entry is CHANGED when its flags or its modseq differ. */
 bool view_diff_next(struct view_diff *d, struct view_difference *out);
 

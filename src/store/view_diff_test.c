@@ -63,6 +63,15 @@ static void assert_same(struct view *was, struct view *is, uint32_t from)
         assert_true(got.is.flags == want[i].is.flags);
     }
     assert_false(view_diff_next(&d, &got));
+    view_diff_start(&d, was, is, from);
+    for (size_t i = 0; i < n; i++) {
+        if (want[i].what != VIEW_GONE)
+            continue;
+        assert_true(view_diff_next_gone(&d, &got));
+        assert_int_equal(got.was.uid, want[i].was.uid);
+        assert_int_equal(got.position, want[i].position);
+    }
+    assert_false(view_diff_next_gone(&d, &got));
 }
 
 /* view_list_changed and view_first_unseen against a look at every entry. */

@@ -78,14 +78,16 @@ struct working_mailbox *working_mailbox(struct store_tx *tx, int64_t account, in
 /* Adds an entry at the end. */
 void working_append(struct working_mailbox *m, const struct entry *e);
 /*
- * Rewrites the chunks that hold uids in [from, to]: fn changes an entry in place and says whether
- * it stays.  The mailbox is whole.
+ * Rewrites the chunks that hold uids in [from, to], some of whose entries may lie outside: fn
+ * changes the *n entries of one in place, leaves the first *n to stay, and says whether anything is
+ * different now.  The mailbox is whole.
  */
 void working_rewrite(struct working_mailbox *m, uint32_t from, uint32_t to,
-                     bool (*fn)(void *arg, struct entry *e), void *arg);
-/* Calls fn for each entry with a uid in [from, to], in order.  The mailbox is whole. */
+                     bool (*fn)(void *arg, struct entry *e, uint32_t *n), void *arg);
+/* Calls fn with all entries whose uid is in [from, to], some at a time, in order.  The mailbox is
+ * whole. */
 void working_each(const struct working_mailbox *m, uint32_t from, uint32_t to,
-                  void (*fn)(void *arg, const struct entry *e), void *arg);
+                  void (*fn)(void *arg, const struct entry *e, uint32_t n), void *arg);
 /* The mailbox, emptied before, is no more: the caller has deleted its row. */
 void working_delete(struct working_mailbox *m);
 int64_t working_new_message(struct store_tx *tx);
