@@ -238,7 +238,7 @@ static bool sit(struct worker *w)
     return seated;
 }
 
-/* Takes the seat of each turn that lasts since the last look; the lock is held. */
+/* Nobody waits for events: takes the seat of each turn that lasts since the last such look. */
 static void look_at_turns(struct loop *loop)
 {
     for (struct worker *w = loop->workers; w; w = w->next) {
@@ -266,8 +266,9 @@ static void *watch(void *arg)
         until.tv_nsec %= 1000000000L;
         if (pthread_cond_timedwait(&loop->look, &loop->lock, &until) == 0)
             continue;
-        look_at_turns(loop);
         calm = loop->polling ? calm + 1 : 0;
+        if (!calm)
+            look_at_turns(loop);
         if (calm < WATCH_CALM)
             continue;
         loop->watching = false;
