@@ -159,7 +159,7 @@ static void staff_locked(struct loop *loop)
         loop->spare = w->next_spare;
         w->seated = true;
         pthread_cond_signal(&w->seat);
-    } else if (loop->threads >= loop->threads_max || !start_worker(loop)) {
+    } else if (loop->threads > loop->threads_max || !start_worker(loop)) {
         loop->seated--;
     }
 }
@@ -199,7 +199,7 @@ static void adapt(struct worker *w)
     size_t seats = loop->seats;
     if (!w->seated) {
         w->short_turns = 0;
-        if (seats < loop->seats_max)
+        if (seats < loop->threads_max)
             atomic_compare_exchange_strong(&loop->seats, &seats, seats + 1);
     } else if (++w->short_turns == SHORT_TURNS) {
         w->short_turns = 0;
@@ -236,6 +236,20 @@ static bool sit(struct worker *w)
     bool seated = w->seated;
     pthread_mutex_unlock(&loop->lock);
     return seated;
+}
+
+/* Nothing came for long: true when this thread was one too many and has given up its seat. */
+static bool surplus(struct worker *w)
+{
+    struct loop *loop = w->loop;
+    pthread_mutex_lock(&loop->lock);
+    bool go = loop->seated > loop->seats_min;
+    if (go && atomic_exchange(&w->seated, false))
+        loop->seated--;
+    if (loop->seats > loop->seats_min)
+        loop->seats--;
+    pthread_mutex_unlock(&loop->lock);
+    return go;
 }
 
 /* Nobody waits for events: takes the seat of each turn that lasts since the last such look. */
@@ -311,8 +325,10 @@ static void *work(void *arg)
     while (!loop->ending && ((w->seated && loop->seated <= loop->seats) || sit(w))) {
         struct epoll_event event;
         loop->polling++;
-        int n = epoll_wait(loop->epoll_fd, &event, 1, -1);
+        int n = epoll_wait(loop->epoll_fd, &event, 1, THREAD_IDLE_S * 1000);
         loop->polling--;
+        if (n == 0 && surplus(w))
+            break;
         if (n != 1)
             continue;
         w->turn++;
@@ -336,8 +352,7 @@ bool loop_start(struct loop *loop, size_t cores, size_t threads_max)
     size_t seats = cores > 2 ? cores : 2;
     if (seats > threads_max)
         seats = threads_max;
-    *loop = (struct loop){.seats = seats, .seats_min = seats, .threads_max = threads_max + 1};
-    loop->seats_max = SEATS_A_CORE * seats < threads_max ? SEATS_A_CORE * seats : threads_max;
+    *loop = (struct loop){.seats = seats, .seats_min = seats, .threads_max = threads_max};
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -71,7 +71,7 @@ struct task {
 
 struct loop {
     int epoll_fd, wake_fd;
-    size_t seats_min, seats_max, threads_max;
+    size_t seats_min, threads_max;
     atomic_size_t seats;
     atomic_size_t seated;  /* grows under lock only */
     atomic_size_t polling; /* in epoll_wait */
@@ -81,7 +81,7 @@ struct loop {
     pthread_cond_t changed, look;
     struct task *first, *last;
     struct worker *workers, *spare;
-    size_t threads; /* the watch too */
+    size_t threads; /* the watch is one */
 };
 
 /* False with errno. */
