@@ -64,11 +64,11 @@
 #define LIMIT_IMAP_INFLATED       (8 * 1024)  /* handed on at a time of what came deflated */
 #define LIMIT_IMAP_DEFLATE        (128 * 1024) /* zlib's memory of a connection, both ways */
 #define LIMIT_APPEND_MESSAGES     100          /* of one APPEND (RFC 3502) */
-#define LIMIT_IMAP_COPYUID        (64 * 1024)  /* both sets; longer ones are left out */
+#define LIMIT_IMAP_COPYUID        (900 * 1024) /* both sets of one; some clients take lines of 1 MB */
 #define LIMIT_SEARCH_KEYS         2000         /* of one SEARCH */
 #define LIMIT_SEARCH_DEPTH        100          /* keys in one another */
 #define LIMIT_SEARCH_TEXTS        50           /* BODY and TEXT keys of one SEARCH */
-#define LIMIT_SEARCH_STRING       (64 * 1024)  /* a string to find, folded */
+#define LIMIT_SEARCH_STRING       (64 * 1024) /* a string to find, folded */
 #define LIMIT_IMAP_RESPONSE       (16 << 20) /* our client takes: a response without message texts */
 #define LIMIT_IMAP_FOUND          (4 << 20)  /* our client takes: numbers of one search */
 

@@ -6,19 +6,18 @@
 
 #include "base/banned.h"
 
+static void finish(struct imap *p)
+{
+    const struct transferred *x = p->work;
+    if (x->outcome != DONE)
+        imap_transfer_refused(p, x);
+    else if (x->t.count && !x->t.done)
+        imap_no(p, "[EXPUNGEISSUED] They have been expunged meanwhile");
+    else
+        imap_ok(p, "%zu copied", x->t.done);
+}
+
 void imap_cmd_copy(struct imap *p, slice args)
 {
-    struct transfer t;
-    enum outcome o;
-    if (!imap_transfer(p, args, false, &t, &o))
-        return;
-    slice copyuid = imap_copyuid(p, &t);
-    if (o != DONE)
-        imap_transfer_refused(p, &t, o);
-    else if (t.count && !t.done)
-        imap_no(p, "[EXPUNGEISSUED] They have been expunged meanwhile");
-    else if (copyuid.n)
-        imap_ok(p, "[%.*s] %zu copied", P(copyuid), t.done);
-    else
-        imap_ok(p, "%zu copied", t.done);
+    imap_transfer(p, args, false, finish);
 }

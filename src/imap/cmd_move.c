@@ -7,25 +7,23 @@
 
 #include "base/banned.h"
 
-void imap_cmd_move(struct imap *p, slice args)
+static void finish(struct imap *p)
 {
-    struct transfer t;
-    enum outcome o;
-    if (p->selected->read_only) {
-        imap_no(p, "[READ-ONLY] The mailbox is open for reading only");
-        return;
-    }
-    if (!imap_transfer(p, args, true, &t, &o))
-        return;
-    slice copyuid = imap_copyuid(p, &t);
-    if (copyuid.n)
-        imap_untagged(p, "OK [%.*s] %zu moved", P(copyuid), t.done);
-    if (o != DONE)
-        imap_transfer_refused(p, &t, o);
-    else if (t.count && !t.done)
+    const struct transferred *x = p->work;
+    if (x->outcome != DONE)
+        imap_transfer_refused(p, x);
+    else if (x->t.count && !x->t.done)
         imap_no(p, "[EXPUNGEISSUED] They have been expunged meanwhile");
-    else if (t.done && t.modseq && (p->enabled & ENABLED_CONDSTORE))
-        imap_ok(p, "[HIGHESTMODSEQ %lld] Done", (long long)t.modseq);
+    else if (x->t.done && x->t.modseq && (p->enabled & ENABLED_CONDSTORE))
+        imap_ok(p, "[HIGHESTMODSEQ %lld] Done", (long long)x->t.modseq);
     else
         imap_ok(p, "Done");
+}
+
+void imap_cmd_move(struct imap *p, slice args)
+{
+    if (p->selected->read_only)
+        imap_no(p, "[READ-ONLY] The mailbox is open for reading only");
+    else
+        imap_transfer(p, args, true, finish);
 }

@@ -69,6 +69,7 @@ struct imap {
     bool uid;                           /* its UID form */
     void (*next)(struct imap *p);       /* what resume() goes on with */
     void *work;                         /* its own state, in scratch */
+    slice code;                         /* a long response code for its tagged line, in scratch */
     /* Called once when the command is over or cut off, for what scratch does not free. */
     void (*release)(struct imap *p);
     /* The next line is not a command but goes here (AUTHENTICATE, IDLE). */
@@ -93,7 +94,7 @@ struct imap {
         uint64_t swallowed;          /* bytes of the line being skipped */
         size_t held;                 /* taken from the budget */
     } reader;
-    slice reply;                    /* the tagged line to come, in scratch */
+    slice reply;                    /* what is left of the tagged line, in scratch */
     struct imap_expected *expected; /* announce.c, in scratch */
     struct sasl *sasl;
     enum sasl_result hashed;

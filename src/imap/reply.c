@@ -37,7 +37,7 @@ static void over(struct imap *p)
         release(p);
     announce_forget(p);
     p->command = NULL;
-    p->tag = p->reply = S("");
+    p->tag = p->code = p->reply = S("");
     p->uid = false;
     p->line = NULL;
     p->sink = NULL;
@@ -52,7 +52,13 @@ static void say(struct imap *p)
         imap_has_room(p, say);
         return;
     }
-    buf_add(imap_out(p), p->reply);
+    while (p->reply.n) {
+        if (!imap_has_room(p, say))
+            return;
+        slice piece = slice_sub(p->reply, 0, LIMIT_OUT / 4);
+        buf_add(imap_out(p), piece);
+        p->reply = slice_skip(p->reply, piece.n);
+    }
     over(p);
 }
 
@@ -64,6 +70,11 @@ static void put_tagged(struct imap *p, struct buf *out, const char *status, cons
     buf_add_byte(out, ' ');
     buf_add(out, slice_c(status));
     buf_add_byte(out, ' ');
+    if (p->code.n) {
+        buf_add_byte(out, '[');
+        buf_add(out, p->code);
+        buf_add(out, S("] "));
+    }
     buf_vprintf(out, format, args);
     buf_add(out, S("\r\n"));
 }
@@ -91,16 +102,16 @@ static void end(struct imap *p, const char *status, const char *format, va_list 
     enum imap_announces what = p->command ? p->command->announces : ANNOUNCE_NOTHING;
     if (what != ANNOUNCE_NOTHING)
         announce_start(p, what == ANNOUNCE_ALL || p->uid);
-    if (announce_step(p)) {
+    if (announce_step(p) && p->code.n < LIMIT_OUT / 4) {
         put_tagged(p, imap_out(p), status, format, args);
         over(p);
         return;
     }
-    struct buf later = {.max = LIMIT_OUT};
+    struct buf later = {.max = LIMIT_OUT + p->code.n};
     put_tagged(p, &later, status, format, args);
     p->reply = arena_dup(&p->scratch, buf_slice(&later));
     buf_end(&later);
-    imap_has_room(p, say);
+    say(p);
 }
 
 void imap_ok(struct imap *p, const char *format, ...)
