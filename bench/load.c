@@ -280,6 +280,7 @@ static void on_reply(struct client *c, int code, const char *line)
         break;
     case QUIT:
         close(c->fd);
+        c->fd = -1;
         open_clients--;
         if (started < options.total)
             begin(c);
@@ -290,38 +291,34 @@ static void on_reply(struct client *c, int code, const char *line)
 /* Takes whole replies out of what has come: lines "250-…" and a last one "250 …". */
 static void on_bytes(struct client *c)
 {
-    int fd = c->fd;
-    for (;;) {
-        char *end = memchr(c->in, '\n', c->in_n);
-        if (!end)
-            return;
-        size_t n = (size_t)(end - c->in) + 1;
-        bool last = n < 5 || c->in[3] != '-';
-        char line[512];
-        snprintf(line, sizeof(line), "%.*s", (int)(n < 500 ? n : 500), c->in);
-        c->in_n -= n;
-        memmove(c->in, c->in + n, c->in_n);
-        if (last)
+    size_t at = 0;
+    for (char *end; (end = memchr(c->in + at, '\n', c->in_n - at));) {
+        char *line = c->in + at;
+        at = (size_t)(end - c->in) + 1;
+        *end = '\0';
+        if (end - line < 4 || line[3] != '-')
             on_reply(c, (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0', line);
-        if (c->fd != fd || c->step == GREETING)
-            return; /* a new connection */
+        if (c->fd < 0 || c->step == GREETING)
+            return; /* closed, or a new connection */
     }
+    c->in_n -= at;
+    memmove(c->in, c->in + at, c->in_n);
 }
 
+/* A short read has emptied the socket; what comes later is another event. */
 static void on_event(struct client *c)
 {
     push(c);
-    for (;;) {
-        int fd = c->fd;
-        ssize_t n = read(fd, c->in + c->in_n, REPLY - c->in_n);
-        if (n < 0 && (errno == EAGAIN || errno == EBADF))
+    for (size_t room = 0, n = 0; n == room && c->fd >= 0;) {
+        room = REPLY - c->in_n;
+        ssize_t got = read(c->fd, c->in + c->in_n, room);
+        if (got < 0 && errno == EAGAIN)
             return;
-        if (n <= 0)
+        if (got <= 0)
             die("the server closed a connection at step %d after %d mails", (int)c->step, c->mails);
-        c->in_n += (size_t)n;
+        n = (size_t)got;
+        c->in_n += n;
         on_bytes(c);
-        if (c->fd != fd || fcntl(fd, F_GETFD) < 0)
-            return;
     }
 }
 

@@ -192,6 +192,7 @@ struct net *net_start(const struct net_options *options, struct buf *error)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t n = cores > 0 ? (size_t)cores : 1;
     size_t threads_max = or_default(options->threads_max, LIMIT_THREADS);
+    size_t seats = n > 2 ? n : 2; /* one may compute or wait unannounced */
     struct net *net = mem_alloc(sizeof(*net));
     net->handshake_ms = options->handshake_ms ? options->handshake_ms : LIMIT_HANDSHAKE_MS;
     stream_ignore_sigpipe();
@@ -200,7 +201,7 @@ struct net *net_start(const struct net_options *options, struct buf *error)
                 or_default(options->per_ip_max, LIMIT_PER_IP));
     pool_start(&net->pools[POOL_HASH], "hash", n, LIMIT_HASH_QUEUE);
     pool_start(&net->pools[POOL_DNS], "dns", LIMIT_DNS_THREADS, LIMIT_DNS_QUEUE);
-    if (loop_start(&net->loop, n, threads_max) &&
+    if (loop_start(&net->loop, seats < threads_max ? seats : threads_max, threads_max) &&
         timers_start(&net->timers, &net->loop))
         return net;
     buf_printf(error, "cannot start the network threads: %s", strerror(errno));

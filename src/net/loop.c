@@ -105,12 +105,7 @@ static void run_owned(struct task *t, struct worker *w)
 
 /* ---- seats ---- */
 
-enum {
-    SEATS_A_CORE = 8, /* at most */
-    SHORT_TURNS = 32, /* in a row: a seat less */
-    WATCH_MS = 10,
-    WATCH_CALM = 100, /* so many calm looks, and it rests */
-};
+enum { WATCH_MS = 10, WATCH_CALM = 100 }; /* so many calm looks, and it rests */
 
 static void *work(void *arg);
 
@@ -119,7 +114,7 @@ static void worker_free(struct worker *w)
     *w->at = w->next;
     if (w->next)
         w->next->at = w->at;
-    pthread_cond_destroy(&w->seat);
+    sem_destroy(&w->seat);
     mem_free(w->bytes);
     mem_free(w);
 }
@@ -130,11 +125,7 @@ static bool start_worker(struct loop *loop)
     struct worker *w = mem_alloc(sizeof(*w));
     *w = (struct worker){.loop = loop, .seated = true};
     w->bytes = mem_alloc(LOOP_BUFFER);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->seat, &attr);
-    pthread_condattr_destroy(&attr);
+    sem_init(&w->seat, 0, 0);
     w->next = loop->workers;
     w->at = &loop->workers;
     if (w->next)
@@ -158,7 +149,7 @@ static void staff_locked(struct loop *loop)
     if (w) {
         loop->spare = w->next_spare;
         w->seated = true;
-        pthread_cond_signal(&w->seat);
+        sem_post(&w->seat);
     } else if (loop->threads > loop->threads_max || !start_worker(loop)) {
         loop->seated--;
     }
@@ -192,64 +183,46 @@ static void stand_up(void *arg)
     staff(w->loop);
 }
 
-/* More seats where turns wait, fewer where they do not. */
-static void adapt(struct worker *w)
-{
-    struct loop *loop = w->loop;
-    size_t seats = loop->seats;
-    if (!w->seated) {
-        w->short_turns = 0;
-        if (seats < loop->threads_max)
-            atomic_compare_exchange_strong(&loop->seats, &seats, seats + 1);
-    } else if (++w->short_turns == SHORT_TURNS) {
-        w->short_turns = 0;
-        if (seats > loop->seats_min)
-            atomic_compare_exchange_strong(&loop->seats, &seats, seats - 1);
-    }
-}
-
-/* Takes a seat or waits for one as a spare; false when the thread may end. */
-static bool sit(struct worker *w)
+/* Stands aside until a seat is handed over; false when that took too long. */
+static bool stand_by(struct worker *w)
 {
     struct loop *loop = w->loop;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += THREAD_IDLE_S;
+    while (sem_clockwait(&w->seat, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
+        ;
+    if (w->seated)
+        return true;
     pthread_mutex_lock(&loop->lock);
-    if (atomic_exchange(&w->seated, false))
-        loop->seated--;
-    if (loop->seated < loop->seats) {
-        loop->seated++;
-        w->seated = true;
-    } else {
-        w->next_spare = loop->spare;
-        loop->spare = w;
-    }
-    for (int late = 0; !w->seated && !late && !loop->ending;)
-        late = pthread_cond_timedwait(&w->seat, &loop->lock, &until);
-    if (!w->seated) {
-        struct worker **at = &loop->spare;
-        while (*at != w)
-            at = &(*at)->next_spare;
-        *at = w->next_spare;
-    }
-    bool seated = w->seated;
+    bool seated = w->seated; /* just now */
+    for (struct worker **at = &loop->spare; !seated && *at; at = &(*at)->next_spare)
+        if (*at == w) {
+            *at = w->next_spare;
+            break;
+        }
     pthread_mutex_unlock(&loop->lock);
+    if (seated)
+        sem_wait(&w->seat);
     return seated;
 }
 
-/* Nothing came for long: true when this thread was one too many and has given up its seat. */
-static bool surplus(struct worker *w)
+/* Takes a seat or waits for one; false when the thread may end. */
+static bool sit(struct worker *w)
 {
     struct loop *loop = w->loop;
     pthread_mutex_lock(&loop->lock);
-    bool go = loop->seated > loop->seats_min;
-    if (go && atomic_exchange(&w->seated, false))
-        loop->seated--;
-    if (loop->seats > loop->seats_min)
-        loop->seats--;
+    bool free = loop->seated < loop->seats;
+    if (free) {
+        loop->seated++;
+        w->seated = true;
+    } else if (!loop->ending) {
+        w->next_spare = loop->spare;
+        loop->spare = w;
+    }
+    bool ending = loop->ending;
     pthread_mutex_unlock(&loop->lock);
-    return go;
+    return free || (!ending && stand_by(w));
 }
 
 /* Nobody waits for events: takes the seat of each turn that lasts since the last such look. */
@@ -322,20 +295,17 @@ static void *work(void *arg)
     struct worker *w = arg;
     struct loop *loop = w->loop;
     blocking_tell(stand_up, w);
-    while (!loop->ending && ((w->seated && loop->seated <= loop->seats) || sit(w))) {
+    while (!loop->ending && (w->seated || sit(w))) {
         struct epoll_event event;
         loop->polling++;
-        int n = epoll_wait(loop->epoll_fd, &event, 1, THREAD_IDLE_S * 1000);
+        int n = epoll_wait(loop->epoll_fd, &event, 1, -1);
         loop->polling--;
-        if (n == 0 && surplus(w))
-            break;
         if (n != 1)
             continue;
         w->turn++;
         staff(loop);
         serve(w, event.data.ptr);
         w->turn++;
-        adapt(w);
     }
     blocking_tell(NULL, NULL);
     pthread_mutex_lock(&loop->lock);
@@ -347,12 +317,9 @@ static void *work(void *arg)
     return NULL;
 }
 
-bool loop_start(struct loop *loop, size_t cores, size_t threads_max)
+bool loop_start(struct loop *loop, size_t seats, size_t threads_max)
 {
-    size_t seats = cores > 2 ? cores : 2;
-    if (seats > threads_max)
-        seats = threads_max;
-    *loop = (struct loop){.seats = seats, .seats_min = seats, .threads_max = threads_max};
+    *loop = (struct loop){.seats = seats, .threads_max = threads_max};
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -384,7 +351,7 @@ void loop_stop(struct loop *loop)
     wake(loop);
     pthread_cond_signal(&loop->look);
     for (struct worker *w = loop->spare; w; w = w->next_spare)
-        pthread_cond_signal(&w->seat);
+        sem_post(&w->seat);
     while (loop->threads)
         pthread_cond_wait(&loop->changed, &loop->lock);
     pthread_mutex_unlock(&loop->lock);

@@ -1,13 +1,11 @@
 /*
  * The threads that wait: one epoll, EPOLLONESHOT, any thread runs any task.
  *
- * Seats: only who has one waits for events.  While turns are short there are as many as cores: more
- * threads would only take the next event from each other, at the price of a switch between threads
- * for each.  A thread that waits for the disk (base/blocking.h) gives up its seat, ends its turn
- * without one, and takes one again or stands aside as a spare; where that happens often there are
- * more seats, for a seat that is kept warm costs less than calling a spare.  A free seat is filled
- * as soon as nobody waits for events; and a turn of WATCH_MS costs its seat whatever it does, so
- * nothing can hold up the rest.
+ * Seats: as many threads as there are cores wait for events and run tasks; more would only take the
+ * next event from each other, at the price of a switch between threads for each.  A thread that
+ * waits for the disk (base/blocking.h) gives up its seat, ends its turn without one, and then
+ * stands aside as a spare until one is free.  A free seat is filled as soon as nobody waits for
+ * events; and a turn of WATCH_MS costs its seat whatever it does, so nothing can hold up the rest.
  *
  * A task (a connection, a listener) is owned by at most one thread.  Its state is one atomic word:
  * the events that have come, and whether somebody owns it.  Whoever posts an event to a task nobody
@@ -23,6 +21,7 @@
 #define NET_LOOP_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,10 +36,9 @@ struct worker {
     struct task *then; /* run this next; already owned by this thread */
     /* Inside the loop. */
     atomic_bool seated;
-    atomic_uint turn;     /* odd: it runs tasks */
-    unsigned seen;        /* what the watch saw of turn */
-    unsigned short_turns; /* since one waited */
-    pthread_cond_t seat;
+    atomic_uint turn;          /* odd: it runs tasks */
+    unsigned seen;             /* what the watch saw of turn */
+    sem_t seat;                /* posted when a spare gets one, or at the end */
     struct worker *next, **at; /* among all */
     struct worker *next_spare;
 };
@@ -71,8 +69,7 @@ struct task {
 
 struct loop {
     int epoll_fd, wake_fd;
-    size_t seats_min, threads_max;
-    atomic_size_t seats;
+    size_t seats, threads_max;
     atomic_size_t seated;  /* grows under lock only */
     atomic_size_t polling; /* in epoll_wait */
     atomic_bool watching;  /* the watch looks every WATCH_MS */
@@ -85,7 +82,7 @@ struct loop {
 };
 
 /* False with errno. */
-bool loop_start(struct loop *loop, size_t cores, size_t threads_max);
+bool loop_start(struct loop *loop, size_t seats, size_t threads_max);
 /* Ends the threads; no task may be alive. */
 void loop_stop(struct loop *loop);
 
