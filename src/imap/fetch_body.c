@@ -220,6 +220,7 @@ static bool decoder_next(struct fetch_message *f, struct fetch_decoder *d, char 
             *wrote = got;
         }
     }
+    d->done += *wrote;
     return true;
 }
 
@@ -248,19 +249,31 @@ static enum fetch_found find_encoding(struct fetch_message *f, const struct sect
                                                                    : FETCH_FOUND;
 }
 
-/* Counts the decoded bytes from skip on, up to most. */
-static bool count_decoded(struct fetch_message *f, struct fetch_bytes *b, uint64_t most)
+/* Of n bytes just decoded, those from offset from on. */
+static slice from_on(const struct fetch_decoder *d, const char *bytes, size_t n, uint64_t from)
+{
+    uint64_t before = d->done - n;
+    return slice_skip((slice){bytes, n}, from > before ? (size_t)(from - before) : 0);
+}
+
+/*
+ * Counts the decoded bytes from b->from on, up to most.  b->decoder moves on to where they begin,
+ * *end to where they end.
+ */
+static bool count_decoded(struct fetch_message *f, struct fetch_bytes *b, uint64_t most,
+                          struct fetch_decoder *end)
 {
     char out[FETCH_STEP] __attribute__((uninitialized));
     struct fetch_decoder d = b->decoder;
-    uint64_t skip = b->skip;
     size_t n = 1;
+    *end = d;
     while (n && b->size < most) {
+        *end = d;
         if (!decoder_next(f, &d, out, &n))
             return false;
-        size_t before = skip < n ? (size_t)skip : n;
-        slice rest = slice_skip((slice){out, n}, before);
-        skip -= before;
+        if (d.done <= b->from)
+            b->decoder = d;
+        slice rest = from_on(&d, out, n, b->from);
         rest.n = rest.n < most - b->size ? rest.n : (size_t)(most - b->size);
         b->has_nul = b->has_nul || memchr(rest.p, '\0', rest.n);
         b->size += rest.n;
@@ -271,15 +284,25 @@ static bool count_decoded(struct fetch_message *f, struct fetch_bytes *b, uint64
 static enum fetch_found open_decoded(struct fetch_message *f, const struct fetch_item *item,
                                      struct section_range r, struct fetch_bytes *out)
 {
+    struct fetch_tree *kept = item->partial ? f->kept : NULL;
+    struct fetch_decoder end;
     out->decoded = true;
-    out->skip = item->offset;
+    out->from = item->offset;
     out->decoder = (struct fetch_decoder){.at = r.from, .to = r.to};
     enum fetch_found found = find_encoding(f, &item->section, &out->decoder);
     if (found != FETCH_FOUND)
         return found;
-    if (!count_decoded(f, out, item->partial ? item->length : UINT64_MAX))
+    if (kept && kept->decoded_message == f->message.id && kept->decoded_from == r.from &&
+        kept->decoder.to == r.to && kept->decoder.done <= out->from)
+        out->decoder = kept->decoder;
+    if (!count_decoded(f, out, item->partial ? item->length : UINT64_MAX, &end))
         return FETCH_UNREADABLE;
     out->left = out->size;
+    if (kept) {
+        kept->decoded_message = f->message.id;
+        kept->decoded_from = r.from;
+        kept->decoder = end;
+    }
     return FETCH_FOUND;
 }
 
@@ -336,14 +359,13 @@ enum fetch_found fetch_bytes_open(struct fetch_message *f, const struct fetch_it
 static bool write_decoded(struct fetch_message *f, struct fetch_bytes *b, struct buf *out)
 {
     char plain[FETCH_STEP] __attribute__((uninitialized));
-    size_t n, before;
+    size_t n;
+    slice rest;
     do {
         if (!decoder_next(f, &b->decoder, plain, &n) || n == 0)
             return false;
-        before = b->skip < n ? (size_t)b->skip : n;
-        b->skip -= before;
-    } while (before == n);
-    slice rest = slice_skip((slice){plain, n}, before);
+        rest = from_on(&b->decoder, plain, n, b->from);
+    } while (rest.n == 0);
     rest.n = rest.n < b->left ? rest.n : (size_t)b->left;
     b->left -= rest.n;
     return buf_add(out, rest);

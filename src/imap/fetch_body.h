@@ -3,7 +3,8 @@
  * by step, straight from the store.  Only what a section needs is read before: nothing for BODY[],
  * the head for HEADER and TEXT, all of it once for parts (whose tree is then remembered).  What is
  * decoded (BINARY, RFC 9051 6.4.5) is decoded twice, first to count, so that a part of any size
- * costs the same memory.
+ * costs the same memory.  Where the last piece of it ended is remembered, so that one fetched piece
+ * by piece is decoded about twice, not from its start for each.
  */
 #ifndef IMAP_FETCH_BODY_H
 #define IMAP_FETCH_BODY_H
@@ -12,11 +13,25 @@
 #include "message/base64.h"
 #include "store/mailbox.h"
 
-/* The tree of the last large message of a session: a part is often fetched in many pieces. */
+/* Bytes [from, to) of a message on their way through a decoder. */
+struct fetch_decoder {
+    enum cte encoding;
+    bool lines; /* a text: LF becomes CRLF */
+    uint64_t at, to;
+    uint64_t done; /* bytes decoded */
+    struct base64_stream base64;
+    char last; /* byte written last */
+};
+
+/* Of the last large message of a session: a part is often fetched in many pieces. */
 struct fetch_tree {
     struct arena arena;
     int64_t message; /* 0: none */
     struct mime tree;
+    /* Where the last decoded piece ended, of the part that begins at ... */
+    int64_t decoded_message; /* 0: none */
+    uint64_t decoded_from;
+    struct fetch_decoder decoder;
 };
 void fetch_tree_end(struct fetch_tree *t);
 
@@ -44,15 +59,6 @@ enum fetch_found {
     FETCH_NO_MEMORY,   /* the budget refused */
 };
 
-/* Bytes [from, to) of a message on their way through a decoder. */
-struct fetch_decoder {
-    enum cte encoding;
-    bool lines; /* a text: LF becomes CRLF */
-    uint64_t at, to;
-    struct base64_stream base64;
-    char last; /* byte written last */
-};
-
 /* The bytes of one item. */
 struct fetch_bytes {
     uint64_t size; /* all of them */
@@ -63,7 +69,7 @@ struct fetch_bytes {
     slice memory;
     uint64_t at; /* in the message */
     bool decoded;
-    uint64_t skip; /* decoded bytes in front of them */
+    uint64_t from; /* decoded bytes in front of them */
     struct fetch_decoder decoder;
 };
 

@@ -257,6 +257,58 @@ static void test_kept(void **state)
     stored_close(&s);
 }
 
+/* Pieces of decoded parts in any order, some of them one behind the other: each goes on where the
+ * last one ended (its decoder has not begun again), and is that piece of the whole. */
+static void test_decoded_pieces(void **state)
+{
+    enum { SIZE = 300000, MARGIN = 64 * 1024 };
+    struct stored s;
+    struct fetch_tree kept = {0};
+    struct out o = {.arena = &arena};
+    unsigned random = 1;
+    (void)state;
+    slice bytes = noise(SIZE), text = slice_sub(bytes, 0, SIZE / 2);
+    char *code = arena_alloc(&arena, base64_lines_length(bytes.n));
+    out_add(&o, S("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+                  "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+    out_add(&o, (slice){code, base64_encode_lines(bytes, code)});
+    out_add(&o, S("\r\n--b\r\nContent-Type: image/png\r\n"
+                  "Content-Transfer-Encoding: quoted-printable\r\n\r\n"));
+    out_add(&o, qp_encode(&arena, bytes, QP_BINARY));
+    out_add(&o, S("\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+    out_add(&o, (slice){code, base64_encode_lines(text, code)});
+    out_add(&o, S("\r\n--b--\r\n"));
+    stored_open(&s, S(""), out_slice(&o));
+    s.message.kept = &kept;
+    for (int part = 1; part <= 3; part++) {
+        slice name = arena_printf(&arena, "BINARY[%d]", part), whole = get(&s, name.p);
+        slice_eat(&whole, S("~"));
+        for (size_t at = 0; at < whole.n;) {
+            random = random * 1103515245 + 12345;
+            size_t n = 1 + (random >> 16) % 40000;
+            if (random % 7 == 0)
+                at = at > n ? at - n : 0; /* back */
+            slice what = arena_printf(&arena, "BINARY[%d]<%zu.%zu>", part, at, n);
+            slice want = slice_sub(whole, at, at + n), got = get(&s, what.p);
+            slice_eat(&got, S("~"));
+            if (!slice_eq(got, want))
+                fail_msg("%.*s", P(what));
+            at += want.n;
+            assert_int_equal(kept.decoded_message, s.message.message.id);
+            assert_true(kept.decoder.done <= at && kept.decoder.done + MARGIN >= at);
+        }
+        slice what = arena_printf(&arena, "BINARY[%d]<100000.5>", part);
+        check(&s, what.p, slice_sub(whole, 100000, 100005));
+        kept.decoder.encoding = CTE_8BIT; /* to see that the next piece goes on from there */
+        what = arena_printf(&arena, "BINARY[%d]<100005.5>", part);
+        assert_false(slice_eq(get(&s, what.p), slice_sub(whole, 100005, 100010)));
+        kept.decoded_message = 0;
+        check(&s, what.p, slice_sub(whole, 100005, 100010));
+    }
+    fetch_tree_end(&kept);
+    stored_close(&s);
+}
+
 /* No header: all of it is body (message/header.h). */
 static void test_odd(void **state)
 {
@@ -275,8 +327,9 @@ static void test_odd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_small),  FIXTURE_TEST(test_binary), FIXTURE_TEST(test_large),
-        FIXTURE_TEST(test_budget), FIXTURE_TEST(test_odd),    FIXTURE_TEST(test_kept),
+        FIXTURE_TEST(test_small),          FIXTURE_TEST(test_binary), FIXTURE_TEST(test_large),
+        FIXTURE_TEST(test_budget),         FIXTURE_TEST(test_odd),    FIXTURE_TEST(test_kept),
+        FIXTURE_TEST(test_decoded_pieces),
     };
     return TEST_RUN(tests);
 }
