@@ -187,18 +187,23 @@ static void app_text(const unsigned char random[APP_RANDOM], struct buf *out)
 static bool app_hash(slice password, unsigned char sha256[SCRAM_KEY])
 {
     char digits[APP_DIGITS];
-    size_t n = 0;
-    for (size_t i = 0; i < password.n; i++) {
-        char c = ascii_lower(password.p[i]);
+    size_t n = 0, at = 0;
+    for (; at < password.n && n < APP_DIGITS; at++) {
+        char c = ascii_lower(password.p[at]);
         if (c == '-' || c == ' ')
             continue;
-        if (n == APP_DIGITS || !memchr(app_letters, c, sizeof(app_letters) - 1))
-            return false;
+        if (!memchr(app_letters, c, sizeof(app_letters) - 1))
+            break;
         digits[n++] = c;
     }
-    SHA256((const unsigned char *)digits, n, sha256);
+    slice rest = slice_skip(password, at);
+    while (slice_eat(&rest, S("-")) || slice_eat(&rest, S(" ")))
+        ;
+    bool whole = n == APP_DIGITS && rest.n == 0;
+    if (whole)
+        SHA256((const unsigned char *)digits, APP_DIGITS, sha256);
     OPENSSL_cleanse(digits, sizeof(digits));
-    return n == APP_DIGITS;
+    return whole;
 }
 
 enum outcome secrets_app_add(struct secrets *s, struct arena *a, int64_t account, slice name,

@@ -40,10 +40,22 @@ uint64_t rand_below(uint64_t below)
 
 static const char id_digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
+/* The random part of ids, which are no secrets: asked of the kernel a page at a time. */
+static uint32_t id_random(void)
+{
+    static _Thread_local uint32_t some[64];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        rand_bytes(some, sizeof(some));
+        left = sizeof(some) / sizeof(some[0]);
+    }
+    return some[--left];
+}
+
 int64_t id_new(void)
 {
     uint64_t time = (uint64_t)clock_ms() & ((UINT64_C(1) << 42) - 1);
-    return (int64_t)(time << 21 | (rand_u64() & ((1 << 21) - 1)));
+    return (int64_t)(time << 21 | (id_random() & ((1 << 21) - 1)));
 }
 
 void id_text(int64_t id, char out[ID_TEXT])

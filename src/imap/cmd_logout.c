@@ -10,4 +10,5 @@ void imap_cmd_logout(struct imap *p, slice args)
     log_step(p->s.who, "closure", "LOGOUT");
     imap_bye(p, "Goodbye");
     imap_ok(p, "Bye");
+    p->s.peer_done = !p->compress; /* DEFLATE may have an end of its own */
 }

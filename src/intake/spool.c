@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/budget.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -27,12 +28,18 @@ struct spool {
     bool failed;
 };
 
+/* Room found is taken for granted for a second: the reserve is far more than comes in that time. */
 static bool disk_has_room(struct store *store)
 {
+    static _Atomic int64_t found_ms = -SECOND_MS;
+    int64_t now = clock_mono_ms();
     struct statvfs v;
-    if (statvfs(store_dir(store), &v) != 0)
+    if (now - found_ms < SECOND_MS || statvfs(store_dir(store), &v) != 0)
         return true;
-    return (uint64_t)v.f_bavail * v.f_frsize > LIMIT_DISK_RESERVE;
+    bool room = (uint64_t)v.f_bavail * v.f_frsize > LIMIT_DISK_RESERVE;
+    if (room)
+        found_ms = now;
+    return room;
 }
 
 struct spool *spool_open(struct store *store, uint64_t max_bytes, void *tag)

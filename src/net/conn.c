@@ -153,7 +153,9 @@ static enum step read_some(struct conn *c, struct worker *w, int64_t until)
     if (c->dry && n >= BULK && reads(c->session) && all_sent(c))
         stream_acknowledge(&c->stream);
     c->in.max = in_max(c);
-    if (in.n && c->session->want != SESSION_CLOSE) {
+    if (in.n && c->session->want == SESSION_CLOSE) {
+        c->session->peer_done = false; /* it goes on all the same */
+    } else if (in.n) {
         c->chewed = c->chewed && !kept;
         buf_add(&c->in, in);
     }
@@ -249,10 +251,14 @@ static void end_session(struct conn *c, const char *why)
     buf_end(&c->in);
 }
 
-/* The last reply is in the socket: closing at once could destroy it while the peer still sends. */
+/* The last reply is in the socket: closing at once could destroy it while the peer still sends (TLS
+ * always says a last word). */
 static enum step start_linger(struct conn *c)
 {
+    bool sends = !c->session->peer_done || buf_length(&c->in) || !c->dry || c->stream.ssl;
     end_session(c, "connection closed");
+    if (!sends)
+        return STEP_END;
     stream_finish(&c->stream);
     c->stage = CONN_LINGER;
     c->quiet = 0;
@@ -348,8 +354,10 @@ static enum step handshake(struct conn *c)
 static enum step linger(struct conn *c, struct worker *w)
 {
     for (;;) {
-        ssize_t n = recv(c->stream.fd, w->bytes, LOOP_BUFFER, MSG_DONTWAIT);
-        if (n < 0 && errno == EAGAIN) {
+        ssize_t n = -1;
+        if (!c->dry)
+            n = recv(c->stream.fd, w->bytes, LOOP_BUFFER, MSG_DONTWAIT);
+        if (c->dry || (n < 0 && errno == EAGAIN)) {
             c->waits = EPOLLIN;
             return STEP_PARK;
         }
@@ -539,6 +547,7 @@ static void greet(struct conn *c)
                s->id, c->from->how.service, s->peer.ip, s->peer.port, s->peer.local_ip,
                s->peer.local_port);
     log_step(s->who, "handshake", "connection accepted");
+    c->dry = true; /* who connects listens first; epoll tells of who does not */
     if (!c->from->how.implicit_tls)
         start_session(c);
     else if (start_tls(c) == STEP_END)
@@ -557,7 +566,11 @@ int conn_accept(struct net *net, const struct listening *from, struct worker *w)
     id_text(id_new(), id);
     snprintf(s->id, sizeof(s->id), "%.*s", ID_TEXT, id);
     s->out.max = LIMIT_OUT;
-    peer_fill(&s->peer, fd, (struct sockaddr *)&address, ip_key);
+    peer_far(&s->peer, (struct sockaddr *)&address, ip_key);
+    memcpy(s->peer.local_ip, from->ip, sizeof(s->peer.local_ip));
+    s->peer.local_port = from->port;
+    if (from->any)
+        peer_near(&s->peer, fd);
     s->peer.loopback = from->loopback;
     peer_who(&s->peer, from->how.hostname, s->who, sizeof(s->who));
     struct conn *c = table_take(&net->table, ip_key);

@@ -26,6 +26,9 @@ struct listening {
     struct timer timer; /* when descriptors were short: try again */
     struct listener how;
     struct net *net;
+    char ip[46]; /* the near end of all it accepts, unless any */
+    uint16_t port;
+    bool any; /* of the addresses of this machine */
     bool loopback;
     bool short_of; /* descriptors were short the last time (said once) */
     bool closed;   /* under net->table.lock */

@@ -52,6 +52,23 @@ static void test_half_close(void **state)
     toy_finish(&server);
 }
 
+/* Who says it is done is let go at once; who goes on all the same still gets its last reply. */
+static void test_peer_done(void **state)
+{
+    (void)state;
+    struct toy_server server;
+    toy_begin(&server, NULL);
+    for (int i = 0; i < 20; i++) {
+        int fd = toy_connect(server.port);
+        toy_say(fd, i % 2 ? S("leave\r\necho more\r\necho even more\r\n") : S("leave\r\n"));
+        toy_hear(fd, S("hello\r\nbye\r\n"));
+        if (i % 2 == 0)
+            toy_wait(is_empty, server.net); /* without our closing */
+        toy_hear_end(fd);
+    }
+    toy_finish(&server);
+}
+
 /* The last reply arrives although the client still sends (no reset destroys it). */
 static void test_last_reply_arrives(void **state)
 {
@@ -541,6 +558,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dialogue),
         cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_peer_done),
         cmocka_unit_test(test_last_reply_arrives),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_pipelining_flood),

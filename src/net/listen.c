@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -77,6 +78,8 @@ int listen_bind(const char *ip, uint16_t port, struct buf *error)
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+                   sizeof(int)); /* accepted ones inherit it */
         if (address.ss_family == AF_INET6)
             setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
         if (bind(fd, (struct sockaddr *)&address, n) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
@@ -152,6 +155,8 @@ bool net_listen(struct net *net, const struct listener *listener, struct buf *er
     l->how = *listener;
     l->net = net;
     l->loopback = address_is_loopback((struct sockaddr *)&address);
+    l->any = address_is_any((struct sockaddr *)&address);
+    address_text((struct sockaddr *)&address, l->ip, &l->port);
     l->task.run = listen_run;
     timer_init(&l->timer, &l->task);
     pthread_mutex_lock(&net->table.lock);

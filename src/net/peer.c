@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 
 #include "base/banned.h"
@@ -26,6 +25,14 @@ bool address_is_loopback(const struct sockaddr *address)
         return four[0] == 127;
     const struct sockaddr_in6 *six = (const void *)address;
     return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+bool address_is_any(const struct sockaddr *address)
+{
+    const struct sockaddr_in *four = (const void *)address;
+    const struct sockaddr_in6 *six = (const void *)address;
+    return address->sa_family == AF_INET ? four->sin_addr.s_addr == htonl(INADDR_ANY)
+                                         : IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr);
 }
 
 void address_text(const struct sockaddr *address, char ip[46], uint16_t *port)
@@ -57,15 +64,18 @@ static void count_key(const struct sockaddr *address, char key[16])
     }
 }
 
-void peer_fill(struct peer *p, int fd, const struct sockaddr *address, char ip_key[16])
+void peer_far(struct peer *p, const struct sockaddr *address, char ip_key[16])
+{
+    address_text(address, p->ip, &p->port);
+    count_key(address, ip_key);
+}
+
+void peer_near(struct peer *p, int fd)
 {
     struct sockaddr_storage near = {0};
     socklen_t n = sizeof(near);
     getsockname(fd, (struct sockaddr *)&near, &n);
-    address_text(address, p->ip, &p->port);
     address_text((struct sockaddr *)&near, p->local_ip, &p->local_port);
-    count_key(address, ip_key);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
 void peer_who(const struct peer *p, const char *hostname, char *out, size_t n)

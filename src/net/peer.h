@@ -8,12 +8,15 @@
 #include "net/session.h"
 
 /*
- * The two ends of fd; address is the far one.  An IPv4 address inside IPv6 (::ffff:192.0.2.1)
- * becomes IPv4.  Sets TCP_NODELAY.  ip_key: the address for counting (IPv6: its /64), all zero for
- * loopback.
+ * The far end.  An IPv4 address inside IPv6 (::ffff:192.0.2.1) becomes IPv4.  ip_key: the address
+ * for counting (IPv6: its /64), all zero for loopback.
  */
-void peer_fill(struct peer *p, int fd, const struct sockaddr *address, char ip_key[16]);
+void peer_far(struct peer *p, const struct sockaddr *address, char ip_key[16]);
+/* The near end of fd. */
+void peer_near(struct peer *p, int fd);
 bool address_is_loopback(const struct sockaddr *address);
+/* 0.0.0.0 or :: */
+bool address_is_any(const struct sockaddr *address);
 /* "192.0.2.1" and the port. */
 void address_text(const struct sockaddr *address, char ip[46], uint16_t *port);
 /* "north.test:587 <- 127.0.0.1:40222", IPv6 in brackets. */

@@ -89,6 +89,7 @@ struct session {
     enum session_pool pool; /* with SESSION_JOB */
     void (*job)(struct session *s);
     bool job_refused; /* at resume(): the pool was full, job did not run: a temporary failure */
+    bool peer_done;   /* with SESSION_CLOSE: the peer asked for it, so it sends nothing more */
     struct peer peer;
     struct conn *conn; /* NULL when no network is behind it */
     char who[128];     /* "north.test:587 <- 127.0.0.1:40222" for log_step */

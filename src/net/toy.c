@@ -109,6 +109,10 @@ static void command(struct toy *t, slice line, bool cut)
     } else if (slice_eq(line, S("quit"))) {
         buf_add(&s->out, S("bye\r\n"));
         s->want = SESSION_CLOSE;
+    } else if (slice_eq(line, S("leave"))) {
+        buf_add(&s->out, S("bye\r\n"));
+        s->peer_done = true;
+        s->want = SESSION_CLOSE;
     } else {
         buf_add(&s->out, S("what?\r\n"));
     }

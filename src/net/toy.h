@@ -7,7 +7,7 @@
  *   block N     holds the thread N ms          body N  takes N bytes in silence, says "taken"
  *   think       steps of a long answer, one after the other, that never say anything
  *   cuts        "whole" or "cut", depending on how the bytes came (what no protocol may do)
- *   quit
+ *   quit                               leave       as quit, with peer_done
  */
 #ifndef NET_TOY_H
 #define NET_TOY_H

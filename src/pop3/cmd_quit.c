@@ -33,4 +33,5 @@ void pop3_cmd_quit(struct pop3 *p, slice argument)
     /* The lock is free before the client can read the answer and log in again. */
     maildrop_close(&p->drop);
     p->s.want = SESSION_CLOSE;
+    p->s.peer_done = true;
 }

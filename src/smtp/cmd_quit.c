@@ -9,5 +9,6 @@ int smtp_cmd_quit(struct smtp_session *s, slice arg)
     (void)arg;
     log_step(s->base.who, "closure", "QUIT after %u message%s; we say 221", s->mails,
              s->mails == 1 ? "" : "s");
+    s->base.peer_done = true;
     return smtp_reply_close(s, "221 2.0.0 Goodbye");
 }
