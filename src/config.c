@@ -65,6 +65,11 @@ const struct config_row config_rows[] = {
      "使用的域名解析服务器；留空则用 /etc/resolv.conf。"},
     {"dns", "port", CONFIG_NUMBER, AT(dns_port), "53", NULL, 65535, "number", "Its port.",
      "其端口。"},
+    {"dns", "reverse", CONFIG_CHOICE, AT(reverse), "auto", "auto no yes", 0, "word",
+     "Look up the names of the addresses that send to port 25, for the Received field; auto: not "
+     "of "
+     "loopback addresses.",
+     "查询向 25 端口投递者地址的反向域名，写入 Received；auto：回环地址除外。"},
     {"submission", "undo", CONFIG_DURATION, AT(undo_ms), "0s", NULL, 0, "duration",
      "Mail of our users waits this long before it leaves, so that it can be recalled surely.",
      "用户的邮件发出前等待的时间，其间必能撤回。"},

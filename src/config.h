@@ -38,6 +38,7 @@ struct config {
     /* [dns] */
     const char *dns_server; /* "": /etc/resolv.conf */
     int64_t dns_port;
+    int reverse; /* enum config_reverse */
     /* [submission] */
     int64_t undo_ms;
     int64_t hold_max_ms;
@@ -64,6 +65,7 @@ struct config {
 };
 
 enum config_private { PRIVATE_AUTO, PRIVATE_NO, PRIVATE_YES };
+enum config_reverse { REVERSE_AUTO, REVERSE_NO, REVERSE_YES };
 enum config_metrics { METRICS_LOOPBACK, METRICS_ALL, METRICS_OFF };
 
 enum config_kind {

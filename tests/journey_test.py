@@ -23,6 +23,7 @@ ZONES = {
     "north.test": "@ IN MX 10 mail\nmail IN A 127.0.0.1\n",
     # The best MX is dead, the second one lives: RFC 5321 5.1.
     "south.test": "@ IN MX 10 dead\n@ IN MX 20 mail\ndead IN A 127.0.0.9\nmail IN A 127.0.0.2\n",
+    "127.in-addr.arpa": "1.0.0 IN PTR mail.north.test.\n",
     "null.test": "@ IN MX 0 .\n",
     "implicit.test": "@ IN A 127.0.0.2\n",
 }
@@ -60,7 +61,7 @@ class TwoPosts(unittest.TestCase):
                 raise unittest.SkipTest("127.0.0.2:25 cannot be bound: run as root, with no mail server running")
             cls.names = NameServer(ZONES)
             cls.addClassCleanup(cls.names.close)
-            config += cls.names.config()
+            config += cls.names.config() + "reverse = yes\n"
         cls.north = Post("north.test", config)
         cls.addClassCleanup(cls.north.close)
         cls.south = Post("south.test", config, **({"listen": "127.0.0.2", "base": 0} if cls.by_mx else {}))
@@ -453,6 +454,13 @@ class ByMx(TwoPosts):
         content = letters.letter(ONE, TWO)
         self.submit(content)
         self.assertTrue(self.arrived()[0].endswith(content))
+
+    def test_received_has_the_name_of_the_address(self):
+        """RFC 5321 4.4: the name by DNS, which leads back to the address."""
+        self.submit(letters.letter(ONE, TWO, files=[]))
+        got, = self.arrived()
+        self.assertRegex(got, rb"(?m)^Received: from mail\.north\.test \(mail\.north\.test \[127\.0\.0\.1\]\)\r$")
+        self.assertRegex(got, rb"(?m)^Received: from laptop\.test \(\[127\.0\.0\.1\]\)\r$")  # who logged in is known
 
     def test_null_mx_comes_back_at_once(self):
         """RFC 7505: the domain takes no mail."""

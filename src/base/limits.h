@@ -106,6 +106,11 @@
 #define LIMIT_DNS_TTL_S          3600
 #define LIMIT_DNS_NEGATIVE_TTL_S 300
 
+/* The name of a client's address, for the Received field. */
+#define LIMIT_RDNS_MS       2000 /* a mail waits for it at most so long */
+#define LIMIT_RDNS_NAMES    4    /* of one address that are tried */
+#define LIMIT_RDNS_FAILED_S 30   /* then a name that could not be looked up is asked again */
+
 /* HTTP requests; HEAD is the request line and fields, trailer and chunk extensions too. */
 #define LIMIT_HTTP_HEAD   (16 * 1024)
 #define LIMIT_HTTP_FIELDS 100

@@ -146,6 +146,7 @@ static slice stamp(struct acceptance *c)
     id_text(c->id, id);
     struct received_stamp r = {
         .helo = c->e->helo,
+        .rdns = c->e->peer_name,
         .ip = c->e->peer_ip,
         .by = c->x->hostname,
         .protocol = c->e->protocol,

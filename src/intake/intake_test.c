@@ -86,6 +86,7 @@ static slice take(slice bytes, slice sender, const char *const *to, bool submiss
                          .helo = S("client.test"),
                          .protocol = submission ? S("ESMTPSA") : S("ESMTP"),
                          .peer_ip = S("127.0.0.1"),
+                         .peer_name = submission ? S("") : S("mail.client.test"),
                          .submission = submission,
                          .login = submission ? S("one@north.test") : S(""),
                          .account = submission ? stage.one : 0};
@@ -137,7 +138,8 @@ static void test_stamp(void **state)
     assert_slice(take(MAIL, S("one@north.test"), to_two, false), S("250 2.0.0"));
     slice got = newest(stage.two), value;
     assert_true(slice_starts(got, S("Return-Path: <one@north.test>\r\nDelivered-To: "
-                                    "two@north.test\r\nReceived: from client.test")));
+                                    "two@north.test\r\nReceived: from client.test "
+                                    "(mail.client.test [127.0.0.1])")));
     assert_true(slice_ends(got, MAIL));
     assert_int_equal(header_count(header_of(got), S("Received")), 1);
     assert_true(header_find(header_of(got), S("Received"), &value));

@@ -10,7 +10,7 @@
 
 struct received_stamp {
     slice helo;     /* what the client called itself; "" prints "unknown" */
-    slice rdns;     /* verified name of the address, or "" */
+    slice rdns;     /* confirmed name of the address, "unknown", or "": nobody asked */
     slice ip;       /* "192.0.2.1", "2001:db8::1"; "": made here, no from clause */
     slice by;       /* our host name */
     slice protocol; /* "ESMTPSA" */

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "net/dns_decode.h"
 #include "net/name_server.h"
+#include "net/rdns.h"
 
 static const char zone_head[] = "@ MX 20 Backup.north.test.\n"
                                 "@ MX 10 mail\n"
@@ -37,7 +38,21 @@ static const char zone_head[] = "@ MX 20 Backup.north.test.\n"
                                 "_25._tcp.mail TYPE52 \\# 3 030101\n"
                                 "short 0 A 192.0.2.9\n";
 static const char zone_south[] = "mail A 198.51.100.7\n";
-static const char zone_reverse[] = "1 PTR Mail.North.test.\n";
+static const char zone_reverse[] = "1 PTR Mail.North.test.\n"   /* leads back */
+                                   "2 PTR nobody.north.test.\n" /* no such name */
+                                   "2 PTR alias.north.test.\n"  /* leads back, by a CNAME */
+                                   "3 PTR mail.north.test.\n"   /* leads elsewhere */
+                                   "4 PTR text.north.test.\n"   /* has no address */
+                                   "5 PTR away\\)\\040.north.test.\n"
+                                   "6 PTR elsewhere.example.\n" /* cannot be asked */
+                                   "7 PTR a1.north.test.\n"
+                                   "7 PTR a2.north.test.\n"
+                                   "7 PTR a3.north.test.\n"
+                                   "7 PTR a4.north.test.\n"
+                                   "7 PTR a5.north.test.\n"
+                                   "8 PTR short.north.test.\n";
+static const char zone_reverse6[] =
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 PTR mail.north.test.\n";
 
 static int begin(void **state)
 {
@@ -45,9 +60,11 @@ static int begin(void **state)
     size_t n = (size_t)snprintf(large, sizeof(large), "%s", zone_head);
     for (int i = 0; i < 120; i++)
         n += (size_t)snprintf(large + n, sizeof(large) - n, "large AAAA 2001:db8::%x\n", i + 1);
-    const struct name_server_zone zones[] = {
-        {"north.test", large}, {"south.test", zone_south}, {"2.0.192.in-addr.arpa", zone_reverse}};
-    *state = name_server_start(zones, 3);
+    const struct name_server_zone zones[] = {{"north.test", large},
+                                             {"south.test", zone_south},
+                                             {"2.0.192.in-addr.arpa", zone_reverse},
+                                             {"8.b.d.0.1.0.0.2.ip6.arpa", zone_reverse6}};
+    *state = name_server_start(zones, 4);
     return 0;
 }
 
@@ -149,6 +166,37 @@ static void test_truncated(void **state)
     arena_end(&a);
 }
 
+/* The name of an address counts only when it leads back (RFC 8601 2.7.3). */
+static void test_confirmed_names(void **state)
+{
+    need_server(state);
+    static const struct {
+        const char *ip, *want;
+    } rows[] = {
+        {"192.0.2.1", "mail.north.test"},
+        {"192.0.2.2", "alias.north.test"}, /* the second of its names */
+        {"192.0.2.3", ""},                 /* somebody else's name */
+        {"192.0.2.4", ""},                 /* a name without address */
+        {"192.0.2.5", ""},                 /* not a host name */
+        {"192.0.2.6", ""},                 /* confirmation fails */
+        {"192.0.2.7", ""},                 /* too many names */
+        {"192.0.2.8", ""},                 /* an address, but not this one */
+        {"192.0.2.99", ""},                /* no name */
+        {"198.51.100.1", ""},              /* refused */
+        {"2001:db8::1", "mail.north.test"},
+        {"2001:db8::2", ""},
+        {"north.test", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena a = {0};
+        slice name = rdns_name(&a, slice_c(rows[i / 2].ip), clock_mono_ms() + 5000);
+        if (!slice_eq(name, slice_c(rows[i / 2].want)))
+            fail_msg("%s: \"%.*s\"", rows[i / 2].ip, P(name));
+        arena_end(&a);
+    }
+}
+
 /* After the server is gone: what is cached still answers, the rest fails in time. */
 static void test_no_server(void **state)
 {
@@ -183,6 +231,15 @@ static void test_silent_server(void **state)
     dns_query(&a, S("mail.north.test"), DNS_A, start + 1000, &answer);
     assert_int_equal(answer.status, DNS_TEMPFAIL);
     assert_in_range(clock_mono_ms() - start, 500, 3000);
+
+    /* A name that does not come in time: none; and the next who asks does not wait (RFC 9520). */
+    start = clock_mono_ms();
+    assert_slice(rdns_name(&a, S("192.0.2.1"), start + 1000), S(""));
+    assert_in_range(clock_mono_ms() - start, 500, 3000);
+    start = clock_mono_ms();
+    assert_slice(rdns_name(&a, S("192.0.2.1"), start + 5000), S(""));
+    assert_true(clock_mono_ms() - start < 400);
+    assert_slice(rdns_name(&a, S("192.0.2.2"), clock_mono_ms() - 1), S("")); /* too late already */
     close(fd);
     arena_end(&a);
 }
@@ -207,9 +264,9 @@ static void test_reverse_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),      cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_no_server),    cmocka_unit_test(test_silent_server),
-        cmocka_unit_test(test_reverse_name),
+        cmocka_unit_test(test_answers),         cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_confirmed_names), cmocka_unit_test(test_no_server),
+        cmocka_unit_test(test_silent_server),   cmocka_unit_test(test_reverse_name),
     };
     return cmocka_run_group_tests(tests, begin, finish);
 }

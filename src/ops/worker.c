@@ -135,6 +135,9 @@ static bool is_healthy(void *ctx, struct buf *reasons)
 /* What sessions are made with. */
 static void fill_services(struct worker *w)
 {
+    static const enum smtp_reverse reverse[] = {[REVERSE_AUTO] = SMTP_REVERSE_AUTO,
+                                                [REVERSE_NO] = SMTP_REVERSE_NO,
+                                                [REVERSE_YES] = SMTP_REVERSE_ALL};
     const struct config *c = w->config;
     w->login = (struct login_service){w->env.store, w->env.secrets, w->limits};
     w->intake = (struct intake){.store = w->env.store,
@@ -150,6 +153,7 @@ static void fill_services(struct worker *w)
                                         .hostname = slice_c(c->hostname),
                                         .message_size = (uint64_t)c->message_size,
                                         .tls_available = true,
+                                        .reverse = reverse[c->reverse],
                                         .host = &w->host};
     w->submission = w->transfer;
     w->submission.service = SMTP_SUBMISSION;

@@ -10,12 +10,10 @@
 #include "base/rand.h"
 #include "base/banned.h"
 
-int smtp_cmd_data(struct smtp_session *s, slice arg)
+static int start(struct smtp_session *s)
 {
-    (void)arg;
-    if (s->state == STATE_MAIL)
-        return smtp_reply(s, "554 5.5.1 There is no valid recipient");
     const struct smtp_host *host = s->options->host;
+    s->envelope.peer_name = s->peer_name;
     s->body = host->body_open(host->ctx);
     if (!s->body)
         return smtp_reply(s, "452 4.3.1 No room for a message now; try again later");
@@ -26,6 +24,14 @@ int smtp_cmd_data(struct smtp_session *s, slice arg)
     log_step(s->base.who, "transfer", "DATA for %zu recipient%s; we say 354",
              s->envelope.recipient_count, s->envelope.recipient_count == 1 ? "" : "s");
     return smtp_reply(s, "354 Send the message; a line of one dot ends it");
+}
+
+int smtp_cmd_data(struct smtp_session *s, slice arg)
+{
+    (void)arg;
+    if (s->state == STATE_MAIL)
+        return smtp_reply(s, "554 5.5.1 There is no valid recipient");
+    return smtp_wants_name(s) ? smtp_ask_name(s, start) : start(s);
 }
 
 /* Once the message cannot be taken its bytes need no room any more. */

@@ -41,6 +41,9 @@ struct smtp_session {
     unsigned refusals;      /* recipients refused since the last accepted message */
     unsigned auth_failures; /* logins failed */
     unsigned mails;         /* messages accepted */
+    slice peer_name;        /* of its address, "unknown", or "" when nobody asked */
+    int64_t name_until_ms;  /* while we ask */
+    int (*named)(struct smtp_session *s);
 
     /* A line that is too long: the rest of it is dropped. */
     bool skipping;
@@ -102,6 +105,9 @@ int smtp_cmd_quit(struct smtp_session *s, slice arg);
 size_t smtp_data_feed(struct smtp_session *s, slice in);
 /* CRLF.CRLF has come: the reply, then READY. */
 void smtp_data_end(struct smtp_session *s);
+/* Should the name of the peer's address be looked up now?  Then smtp_ask_name does, and goes on. */
+bool smtp_wants_name(const struct smtp_session *s);
+int smtp_ask_name(struct smtp_session *s, int (*then)(struct smtp_session *s));
 /* A SASL response line in STATE_AUTH. */
 int smtp_auth_line(struct smtp_session *s, slice line);
 /* Ends an exchange that is under way; the login stays what it is. */

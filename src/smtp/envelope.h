@@ -32,6 +32,7 @@ struct envelope {
     slice helo;      /* the name of EHLO/HELO */
     slice protocol;  /* RFC 3848: "ESMTPSA" */
     slice peer_ip;   /* "" for mail made here */
+    slice peer_name; /* of that address, confirmed; "unknown" when there is none; "": not asked */
     slice tls;       /* "TLSv1.3 TLS_AES_256_GCM_SHA384" or "" */
     slice login;     /* the authenticated account's address, or "" */
     int64_t account; /* its id, or 0 */

@@ -209,6 +209,7 @@ static void remember(struct fake_host *f, struct fake_body *b, const struct enve
     f->envelope = *e;
     f->envelope.sender = arena_dup(&f->arena, e->sender);
     f->envelope.helo = arena_dup(&f->arena, e->helo);
+    f->envelope.peer_name = arena_dup(&f->arena, e->peer_name);
     f->envelope.tls = arena_dup(&f->arena, e->tls);
     f->envelope.login = arena_dup(&f->arena, e->login);
     f->envelope.recipients = arena_array(&f->arena, e->recipient_count, sizeof(*e->recipients));

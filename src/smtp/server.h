@@ -67,13 +67,21 @@ struct smtp_host {
     void (*body_close)(void *body);
 };
 
+/* Whose addresses are turned into names for the Received field, on SMTP_TRANSFER. */
+enum smtp_reverse {
+    SMTP_REVERSE_NO,
+    SMTP_REVERSE_AUTO, /* all but loopback */
+    SMTP_REVERSE_ALL,
+};
+
 struct smtp_options {
     enum smtp_service service;
     slice hostname;            /* in the banner, EHLO and Received */
     uint64_t message_size;     /* SIZE; the cap on a message */
     bool tls_available;        /* offer STARTTLS when the connection has no TLS */
     bool password_without_tls; /* also beyond loopback, where it always is allowed */
-    int64_t hold_max_ms;       /* FUTURERELEASE: the longest hold; 0: not offered */
+    enum smtp_reverse reverse;
+    int64_t hold_max_ms; /* FUTURERELEASE: the longest hold; 0: not offered */
     const struct smtp_host *host;
 };
 
