@@ -16,7 +16,8 @@ struct deliver_options {
     uint16_t port;  /* of servers found by MX; 0: 25 */
     bool
         allow_private; /* MX hosts on loopback and private addresses: tests, demo, inner networks */
-    slice catch_all;   /* an account that gets what would leave the machine (demo); "": none */
+    size_t per_connection; /* mails sent over one; 0: as many as the server takes */
+    slice catch_all;       /* an account that gets what would leave the machine (demo); "": none */
 };
 
 struct deliver *deliver_new(const struct deliver_options *options);

@@ -68,6 +68,7 @@ static struct smtp_client *connect_any(struct deliver *d, struct batch *b, struc
             .helo = d->options.hostname,
             .tls = SMTP_TLS_IF_OFFERED,
             .verify = DIAL_OPPORTUNE,
+            .mails_max = d->options.per_connection,
             .who = arena_printf(&b->arena, "%.*s -> %.*s:%d", P(d->options.hostname),
                                 P(hops[i].name), hops[i].port)
                        .p,

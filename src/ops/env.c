@@ -15,7 +15,6 @@ struct queue *env_open_queue(struct control_env *env, const struct queue_deliver
         .warn_ms = c->delay_warning_ms,
         .threads = (int)c->deliveries,
         .per_destination = (int)c->per_destination,
-        .per_claim = (int)c->per_connection,
     };
     if (deliverer)
         options.deliverer = *deliverer;

@@ -110,6 +110,7 @@ static bool open_delivery(struct worker *w)
         .port = (uint16_t)c->mx_port,
         .allow_private = c->private_hosts == PRIVATE_YES ||
                          (c->private_hosts == PRIVATE_AUTO && is_inner_node(c)),
+        .per_connection = (size_t)c->per_connection,
         .catch_all = slice_c(c->catch_all),
     };
     w->deliver = deliver_new(&options);

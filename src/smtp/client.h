@@ -25,6 +25,7 @@ struct smtp_client_options {
     enum dial_tls verify;
     slice user, password; /* "": no AUTH; SCRAM-SHA-256, else PLAIN or LOGIN, plaintext only under
                              TLS or to loopback */
+    size_t mails_max;     /* over this connection; 0: as many as the server takes */
     const char *who;      /* for log_step: "north.test -> south.test:25" */
 };
 
@@ -38,7 +39,8 @@ void smtp_client_close(struct smtp_client *c);
 /* What the server offered. */
 uint64_t smtp_client_size(const struct smtp_client *c); /* 0: no limit said */
 bool smtp_client_has(const struct smtp_client *c, slice keyword);
-/* May another message go over this connection? (alive, not 421, LIMITS MAILMAX not reached) */
+/* May another message go over this connection? (alive, not 421, neither mails_max nor LIMITS
+ * MAILMAX reached) */
 bool smtp_client_usable(const struct smtp_client *c);
 
 /*

@@ -17,7 +17,8 @@ static void read_offers(struct smtp_client *c, slice lines)
     c->eight_bit = smtp_client_has(c, S("8BITMIME"));
     c->utf8 = smtp_client_has(c, S("SMTPUTF8"));
     c->size = 0;
-    c->mail_max = c->rcpt_max = 0;
+    c->mail_max = c->our_mail_max;
+    c->rcpt_max = 0;
     while (slice_next(&rest, '\n', &line)) {
         if (!slice_next(&line, ' ', &word))
             continue;
@@ -27,7 +28,7 @@ static void read_offers(struct smtp_client *c, slice lines)
             continue;
         while (slice_next(&line, ' ', &limit)) { /* RFC 9422: unknown ones are ignored (S26) */
             if (slice_eat_icase(&limit, S("MAILMAX=")) && slice_u64(limit, 999999, &n))
-                c->mail_max = n;
+                c->mail_max = !c->mail_max || n < c->mail_max ? n : c->mail_max;
             else if (slice_eat_icase(&limit, S("RCPTMAX=")) && slice_u64(limit, 999999, &n))
                 c->rcpt_max = n;
         }
@@ -118,6 +119,7 @@ static struct smtp_client *client_new(const struct smtp_client_options *o)
     struct arena life = {0};
     struct smtp_client *c = arena_new(&life, struct smtp_client);
     c->helo = arena_dup(&life, o->helo);
+    c->our_mail_max = o->mails_max;
     c->life = life;
     c->keywords = S("");
     snprintf(c->who, sizeof(c->who), "%s", o->who ? o->who : "smtp client");
@@ -181,8 +183,9 @@ void smtp_client_close(struct smtp_client *c)
 
 bool smtp_client_usable(const struct smtp_client *c)
 {
-    return c->alive && (c->announced || !dial_readable(c->dial)) &&
-           (c->mail_max == 0 || c->mails < c->mail_max);
+    if (!c->alive || c->announced)
+        return c->alive; /* the one announced is counted already */
+    return !dial_readable(c->dial) && (c->mail_max == 0 || c->mails < c->mail_max);
 }
 
 bool smtp_client_probe(struct smtp_client *c)

@@ -30,8 +30,9 @@ struct smtp_client {
     slice keywords;      /* the lines of EHLO after the first, joined by "\n" */
     bool pipelining, eight_bit, utf8;
     uint64_t size;             /* 0: no limit said */
-    size_t mail_max, rcpt_max; /* RFC 9422; 0: not said */
+    size_t mail_max, rcpt_max; /* RFC 9422, the first no more than ours; 0: none */
 
+    size_t our_mail_max;
     unsigned mails;                       /* MAIL commands sent */
     bool reset_owed;                      /* a transaction was left open: RSET before the next */
     const struct smtp_message *announced; /* its MAIL, RCPT and DATA are out already */

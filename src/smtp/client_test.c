@@ -46,6 +46,7 @@ enum {
     TWICE = 8,
     NEXT = 16,
     NEXT_RECALLED = 32,
+    LAST = 128,
     HOLD = 64
 };
 
@@ -173,6 +174,13 @@ static const struct {
      "x\r\n", "one@south.test", HOLD, "held 250"},
     {"a mail to be held, and no way to", HELLO PIPE BYE, "x\r\n", "one@south.test", HOLD,
      "held 555"},
+    {"the next mail goes out with the dot, and is the last (LIMITS MAILMAX)",
+     HELLO "S: 250-south.test\nS: 250-PIPELINING\nS: 250 LIMITS MAILMAX=2\n"
+           "C: MAIL FROM:<a@north.test>\nC: RCPT TO:<one@south.test>\nC: DATA\n"
+           "S: 250 ok\nS: 250 ok\nS: 354 go\n"
+           "C: x\nC: .\nC: MAIL FROM:<a@north.test>\nC: RCPT TO:<one@south.test>\n"
+           "C: DATA\nS: 250 taken\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: x\nC: .\nS: 250 taken\n" BYE,
+     "x\r\n", "one@south.test", TWICE | NEXT | LAST, "held 250; held 250"},
     {"the next mail goes out with the dot",
      HELLO PIPE
      "C: MAIL FROM:<a@north.test> SIZE=3\nC: RCPT TO:<one@south.test>\nC: DATA\n"
@@ -256,6 +264,8 @@ static void test_send(void **state)
             tell(&got, held, rcpt, e.recipient_count);
             assert_true(text[j].asked <= 1);
             assert_int_equal(held, c->alive);
+            if (flags & LAST) /* the second one is, and only when it has gone */
+                assert_int_equal(smtp_client_usable(c), j == 0);
         }
         smtp_client_close(c);
         const char *wrong = fake_dial_end();
@@ -264,6 +274,47 @@ static void test_send(void **state)
         if (!slice_eq(buf_slice(&got), slice_c(sends[i].want)))
             fail_msg("%s: %.*s", sends[i].name, P(buf_slice(&got)));
         buf_end(&got);
+        arena_end(&a);
+    }
+}
+
+/* Ours counts when it is the lower one, and when the server says none (options.mails_max). */
+static void test_mails_max(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *limits;
+        size_t ours, want;
+    } rows[] = {{"8BITMIME", 3, 3},
+                {"LIMITS MAILMAX=2", 0, 2},
+                {"LIMITS MAILMAX=2", 3, 2},
+                {"LIMITS MAILMAX=4", 3, 3}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena a = {0};
+        struct smtp_reply reply, rcpt;
+        struct buf script = {.max = 10000};
+        buf_printf(&script, "%sS: 250-south.test\nS: 250 %s\n", HELLO, rows[i].limits);
+        for (size_t n = 0; n < rows[i].want; n++)
+            buf_add(&script, S("C: MAIL FROM:<a@north.test>\nS: 250 ok\n"
+                               "C: RCPT TO:<one@south.test>\nS: 250 ok\nC: DATA\nS: 354 go\n"
+                               "C: x\nC: .\nS: 250 taken\n"));
+        buf_add(&script, S(BYE));
+        fake_dial_script(buf_slice(&script));
+        struct smtp_client_options o = plain_options();
+        o.mails_max = rows[i].ours;
+        struct smtp_client *c = smtp_client_open(&o, &a, &reply);
+        assert_non_null(c);
+        size_t sent = 0;
+        for (; sent < 10 && smtp_client_usable(c); sent++) {
+            struct envelope e = make_envelope(&a, S("one@south.test"), false);
+            struct text text = {.rest = S("x\r\n")};
+            struct smtp_message m = {.envelope = &e, .body = read_text, .ctx = &text};
+            assert_true(smtp_client_send(c, &m, &a, &rcpt));
+        }
+        assert_int_equal(sent, rows[i].want);
+        smtp_client_close(c);
+        assert_null(fake_dial_end());
+        buf_end(&script);
         arena_end(&a);
     }
 }
@@ -473,8 +524,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reply_take), cmocka_unit_test(test_open),
-        cmocka_unit_test(test_send),       cmocka_unit_test(test_window),
-        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_send),       cmocka_unit_test(test_mails_max),
+        cmocka_unit_test(test_window),     cmocka_unit_test(test_probe),
     };
     return TEST_RUN(tests);
 }
