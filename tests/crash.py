@@ -3,7 +3,7 @@ The crash test: ten senders submit mail at north.test for accounts of both posts
 not answered 250 with the same bytes; meanwhile processes are killed with SIGKILL at random moments
 and started again.  After each round:
   1. `yizhan check` found both stores sound right after the kill;
-  2. every mail answered 250 is in its mailboxes, byte for byte, none twice;
+  2. every mail answered 250 is in its mailboxes, byte for byte, none twice (rule S27);
   3. a recall that answered withdrawn or removed left no mail, one that answered tooLate left it;
   4. no sanitizer and no assertion has spoken.
 ./dev torture ROUNDS runs it by itself; tests/crash_test.py runs 20 rounds.

@@ -5,7 +5,8 @@ SIGKILL at a random moment and started again.  Then, for each worker:
   1. no answered command is undone, and of the one that was not answered all or nothing has happened;
   2. a moved message lies in exactly one mailbox, a copied one in both, with the flags and the bytes it had;
   3. a UID means the message it always meant, UIDNEXT, HIGHESTMODSEQ and the modseq of a message never go back;
-  4. a renamed mailbox keeps its UIDVALIDITY, a new one has a larger one than any before, whatever its name;
+  4. a renamed mailbox keeps its UIDVALIDITY, a new one has a larger one than any before, whatever its name (rules I5,
+     I16, I22);
   5. the quota in use is the sum of the sizes;
   6. `yizhan check` found the store sound, and no sanitizer and no assertion has spoken.
 ./dev torture ROUNDS runs it by itself; tests/crash_test.py runs some rounds.

@@ -143,6 +143,7 @@ static void test_append_limits(void **state)
     harness_end(&h);
 }
 
+/* Rule I29, RFC 9208: refused before the "+" or when it is stored. */
 static void test_quota(void **state)
 {
     struct harness h = {0};

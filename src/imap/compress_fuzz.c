@@ -1,8 +1,8 @@
 /*
- * DEFLATE alone (RFC 4978), both ways.  Any bytes as what a client sends: what comes out does not
- * depend on how they are cut, is never more at a time than LIMIT_IMAP_INFLATED, and zlib never
- * holds more than LIMIT_IMAP_DEFLATE, whatever a bomb would grow to.  Good streams, of bombs too,
- * come out as they went in, and so does what we say, with rests in between.
+ * DEFLATE alone (RFC 4978, rule I27), both ways.  Any bytes as what a client sends: what comes out
+ * does not depend on how they are cut, is never more at a time than LIMIT_IMAP_INFLATED, and zlib
+ * never holds more than LIMIT_IMAP_DEFLATE, whatever a bomb would grow to.  Good streams, of bombs
+ * too, come out as they went in, and so does what we say, with rests in between.
  *
  * The first byte says which: level, flushes and cuts follow from it.  Of a good stream the rest is
  * the text, in which "\xff" N C stands for C 1024 * N times.

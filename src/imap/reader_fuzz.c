@@ -1,7 +1,8 @@
 /*
- * The command reader alone, with a table and replies of its own: any bytes, cut anywhere, are the
- * same commands as in one piece; a command's text never holds more than its cap, and of a literal
- * that is streamed, swallowed or refused nothing at all; each literal arrives whole.
+ * The command reader alone (rules I1, I2), with a table and replies of its own: any bytes, cut
+ * anywhere, are the same commands as in one piece; a command's text never holds more than its cap,
+ * and of a literal that is streamed, swallowed or refused nothing at all; each literal arrives
+ * whole.
  *
  * The first byte seeds the cuts and says whether the client has logged in; in the rest "\xff" N C
  * stands for C 1024 * N times, so that a short input may be a large literal.

@@ -411,7 +411,48 @@ static void test_literal_in_place(void **state)
     harness_end(&h);
 }
 
-/* RFC 4978 section 3: a bomb costs no memory; what follows it is read. */
+/* What is said, inflated; until the next call. */
+static slice inflated(slice said)
+{
+    static char out[4096];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)said.p,
+                  .avail_in = (uInt)said.n,
+                  .next_out = (Bytef *)out,
+                  .avail_out = sizeof(out)};
+    assert_int_equal(inflateInit2(&z, -15), Z_OK);
+    inflate(&z, Z_SYNC_FLUSH);
+    slice plain = {out, sizeof(out) - z.avail_out};
+    inflateEnd(&z);
+    return plain;
+}
+
+/* Rule I27, RFC 4978 section 3: once, and nothing offers it again. */
+static void test_compress_twice(void **state)
+{
+    (void)state;
+    static const char again[] = "b COMPRESS DEFLATE\r\nc CAPABILITY\r\n";
+    Bytef packed[200];
+    struct harness h = {0};
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)again,
+                  .avail_in = sizeof(again) - 1,
+                  .next_out = packed,
+                  .avail_out = sizeof(packed)};
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+    deflateEnd(&z);
+    imap_post_start(&post, &h);
+    ask_ok(&h, "x COMPRESS GZIP", "x BAD");
+    ask_ok(&h, "y CAPABILITY", "COMPRESS=DEFLATE");
+    ask_ok(&h, "a COMPRESS DEFLATE", "a OK");
+    harness_feed(&h, (slice){(char *)packed, sizeof(packed) - z.avail_out});
+    slice plain = inflated(harness_said(&h));
+    assert_true(slice_starts(plain, S("b NO [COMPRESSIONACTIVE] ")));
+    assert_true(slice_ends(plain, S("c OK That is all\r\n")));
+    assert_int_equal(slice_search(plain, S("COMPRESS=")), -1);
+    harness_end(&h);
+}
+
+/* Rule I27, RFC 4978 section 3: a bomb costs no memory; what follows it is read. */
 static void test_bomb(void **state)
 {
     (void)state;
@@ -441,16 +482,7 @@ static void test_bomb(void **state)
         bomb = slice_skip(bomb, 1000);
         assert_true(memory(&h) < 128 * 1024);
     }
-    char out[4096];
-    slice said = harness_said(&h);
-    z = (z_stream){.next_in = (Bytef *)(uintptr_t)said.p,
-                   .avail_in = (uInt)said.n,
-                   .next_out = (Bytef *)out,
-                   .avail_out = sizeof(out)};
-    assert_int_equal(inflateInit2(&z, -15), Z_OK);
-    inflate(&z, Z_SYNC_FLUSH);
-    slice plain = {out, sizeof(out) - z.avail_out};
-    inflateEnd(&z);
+    slice plain = inflated(harness_said(&h));
     assert_true(slice_starts(plain, S("a BAD [TOOBIG]")) && slice_ends(plain, S("b OK Done\r\n")));
     mem_free(packed);
     harness_end(&h);
@@ -515,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_swallowed_literal),
         cmocka_unit_test(test_literal_in_place),
+        cmocka_unit_test(test_compress_twice),
         cmocka_unit_test(test_bomb),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_scram),

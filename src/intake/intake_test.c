@@ -1,7 +1,7 @@
 /*
  * Stop 5 over a real store, directory, router and queue: what is refused, what is stamped, what is
  * kept. RFC 5321 4.4 (trace), 6.3 (loops), 7.2 (Bcc); RFC 6409 6 and 8 (submission); rules S12,
- * S17, S28, S36.
+ * S17, S28, S29, S36, S37.
  */
 #include "base/test.h"
 
