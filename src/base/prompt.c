@@ -48,8 +48,13 @@ static bool ask(int tty, struct arena *a, const char *question, slice *line)
     return ok;
 }
 
-static bool refuse(struct buf *error)
+static bool refuse(struct buf *error, slice password)
 {
+    if (!password.n) {
+        buf_printf(error,
+                   "there is no password: type it, or give it as one line on standard input");
+        return false;
+    }
     buf_printf(error, "the password must have 1 to %d bytes", LIMIT_PASSWORD);
     return false;
 }
@@ -58,7 +63,7 @@ bool prompt_password(struct arena *a, const char *question, bool twice, slice *p
                      struct buf *error)
 {
     if (!isatty(STDIN_FILENO))
-        return read_line(STDIN_FILENO, a, password) || refuse(error);
+        return read_line(STDIN_FILENO, a, password) || refuse(error, *password);
     return prompt_terminal(a, question, twice, password, error);
 }
 
@@ -71,7 +76,7 @@ bool prompt_terminal(struct arena *a, const char *question, bool twice, slice *p
         return false;
     }
     slice again;
-    bool ok = ask(tty, a, question, password) || refuse(error);
+    bool ok = ask(tty, a, question, password) || refuse(error, *password);
     if (ok && twice) {
         ok = ask(tty, a, say("Once more: ", "再输入一次："), &again) && slice_eq(*password, again);
         if (!ok)

@@ -114,14 +114,17 @@ void text_table(struct buf *out, const slice *cells, size_t columns, size_t rows
     for (size_t c = 0; c < columns; c++)
         widths_now[c] = column_width(cells, columns, rows, c, max_width);
     for (size_t row = 0; row < rows; row++) {
-        for (size_t c = 0; c < columns; c++) {
-            slice cell = cells[row * columns + c];
-            size_t width = text_width(cell);
+        const slice *line = cells + row * columns;
+        size_t used = columns; /* nothing is padded up to cells that say nothing */
+        while (used > 1 && !line[used - 1].n)
+            used--;
+        for (size_t c = 0; c < used; c++) {
+            size_t width = text_width(line[c]);
             if (right >> c & 1 && width < widths_now[c])
                 add_spaces(out, widths_now[c] - width);
-            bool pad = c + 1 < columns && !(right >> c & 1);
-            text_add_column(out, cell, pad || width > widths_now[c] ? widths_now[c] : width);
-            buf_add(out, c + 1 < columns ? S("  ") : S("\n"));
+            bool pad = c + 1 < used && !(right >> c & 1);
+            text_add_column(out, line[c], pad || width > widths_now[c] ? widths_now[c] : width);
+            buf_add(out, c + 1 < used ? S("  ") : S("\n"));
         }
     }
 }

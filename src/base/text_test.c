@@ -46,12 +46,14 @@ static void test_table(void **state)
     (void)state;
     const slice cells[] = {S("NAME"), S("SIZE"), S("TEXT"),
                            S("驿站"), S("12"),   S("你好"),
-                           S("x"),    S("1234"), S("much longer than that")};
+                           S("x"),    S("1234"), S("much longer than that"),
+                           S("last"), S("5"),    S("")};
     struct buf b = {.max = 1000};
-    text_table(&b, cells, 3, 3, 10, 1u << 1);
+    text_table(&b, cells, 3, 4, 10, 1u << 1);
     assert_slice(buf_slice(&b), S("NAME  SIZE  TEXT\n"
                                   "驿站    12  你好\n"
-                                  "x     1234  much long…\n"));
+                                  "x     1234  much long…\n"
+                                  "last     5\n"));
     buf_end(&b);
 }
 

@@ -8,6 +8,7 @@
 
 #include "ops/ops.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "base/banned.h"
 
 enum { OUTPUT_MAX = 64 << 20, COLUMN_MAX = 48 };
@@ -30,7 +31,7 @@ static const struct {
     {"port", "端口"},
     {"gatherSeconds", "汇集秒数"},
     {"gatherCount", "汇集封数"},
-    {"aliases", "别名数"},
+    {"aliases", "别名"},
 };
 
 static const char *in_chinese(const char *en)
@@ -94,11 +95,16 @@ int print_out(struct buf *text)
 }
 
 /* A value as a person reads it, in the arena. */
-static slice cell(struct arena *a, const json_t *value)
+static slice cell(struct arena *a, const char *key, const json_t *value)
 {
     slice text = S("");
     size_t i;
     const json_t *item;
+    bool quota = strcmp(key, "quota") == 0; /* 0: no limit */
+    if (quota && json_integer_value(value) == 0)
+        return S("-");
+    if (quota || strcmp(key, "used") == 0)
+        return units_print_size(a, (uint64_t)json_integer_value(value));
     if (json_is_string(value))
         return (slice){json_string_value(value), json_string_length(value)};
     if (json_is_integer(value))
@@ -107,7 +113,7 @@ static slice cell(struct arena *a, const json_t *value)
         return json_is_true(value) ? S("yes") : S("no");
     json_array_foreach(value, i, item)
     {
-        slice next = cell(a, item);
+        slice next = cell(a, "", item);
         text = arena_printf(a, "%.*s%s%.*s", P(text), i ? ", " : "", P(next));
     }
     return text;
@@ -142,7 +148,7 @@ static void print_list(struct arena *a, json_t *list, struct buf *out)
     }
     json_array_foreach(list, i, object)
     {
-        json_object_foreach(object, key, value) cells[at++] = cell(a, value);
+        json_object_foreach(object, key, value) cells[at++] = cell(a, key, value);
     }
     text_table(out, cells, columns, rows + 1, COLUMN_MAX, right);
 }
@@ -154,7 +160,7 @@ static void print_object(struct arena *a, json_t *object, struct buf *out)
     json_object_foreach(object, key, value)
     {
         text_add_column(out, slice_c(say(key, in_chinese(key))), 12);
-        text_add_safe(out, cell(a, value));
+        text_add_safe(out, cell(a, key, value));
         buf_add_byte(out, '\n');
     }
 }

@@ -59,7 +59,8 @@ int demo_command(struct demo *d, bool show, slice input, slice *out, const char 
 {
     slice ignored, error = S(""), line = S("$ yizhan");
     for (size_t i = 0; words[i]; i++)
-        line = shown_word(d->arena, line, slice_c(words[i]));
+        if (strcmp(words[i], "--json") != 0) /* what is shown here is for people */
+            line = shown_word(d->arena, line, slice_c(words[i]));
     if (show)
         demo_say(d, "\n%.*s", P(line));
     int code = child_run(d->arena, words, input, out ? out : &ignored, &error);

@@ -237,7 +237,8 @@ static bool fetch(struct demo *d, const char *address, const char *client, const
                                 dir)) != EXIT_DONE)
         return false;
     size_t count = read_mails(d, dir, mails);
-    demo_say(d, say("%s holds %zu mails", "%s 中有 %zu 封信"), client, count);
+    demo_say(d, say("%s holds %zu mail%s", "%s 中有 %zu 封信%.0s"), client, count,
+             count == 1 ? "" : "s");
     if (count == want)
         return true;
     demo_say(d, say("%zu were expected", "应有 %zu 封"), want);
