@@ -105,7 +105,7 @@ static void run_owned(struct task *t, struct worker *w)
 
 /* ---- seats ---- */
 
-enum { WATCH_MS = 10, WATCH_CALM = 100 }; /* so many calm looks, and it rests */
+enum { WATCH_MS = 20, WATCH_CALM = 100 }; /* so many calm looks, and it rests */
 
 static void *work(void *arg);
 
@@ -139,31 +139,33 @@ static bool start_worker(struct loop *loop)
     return false;
 }
 
-/* Fills a free seat when nobody waits for events; the lock is held. */
-static void staff_locked(struct loop *loop)
+/* Fills a free seat when nobody waits for events; the lock is held.  Returns the spare to call. */
+static struct worker *staff_locked(struct loop *loop)
 {
     if (loop->polling || loop->seated >= loop->seats || loop->ending)
-        return;
+        return NULL;
     struct worker *w = loop->spare;
     loop->seated++;
     if (w) {
         loop->spare = w->next_spare;
         w->seated = true;
-        sem_post(&w->seat);
     } else if (loop->threads > loop->threads_max || !start_worker(loop)) {
         loop->seated--;
     }
+    return w;
 }
 
 static void lock_and_staff(struct loop *loop)
 {
     pthread_mutex_lock(&loop->lock);
-    staff_locked(loop);
+    struct worker *spare = staff_locked(loop);
     if (!loop->watching) {
         loop->watching = true;
         pthread_cond_signal(&loop->look);
     }
     pthread_mutex_unlock(&loop->lock);
+    if (spare) /* it cannot end before */
+        sem_post(&spare->seat);
 }
 
 /* By who no longer waits for events, or has no seat any more. */
@@ -190,12 +192,14 @@ static bool stand_by(struct worker *w)
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += THREAD_IDLE_S;
-    while (sem_clockwait(&w->seat, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR)
-        ;
-    if (w->seated)
+    int late;
+    do
+        late = sem_clockwait(&w->seat, CLOCK_MONOTONIC, &until);
+    while (late && errno == EINTR);
+    if (!late && w->seated)
         return true;
     pthread_mutex_lock(&loop->lock);
-    bool seated = w->seated; /* just now */
+    bool seated = w->seated; /* just now: the post is on its way */
     for (struct worker **at = &loop->spare; !seated && *at; at = &(*at)->next_spare)
         if (*at == w) {
             *at = w->next_spare;
@@ -234,7 +238,9 @@ static void look_at_turns(struct loop *loop)
             loop->seated--;
         w->seen = turn;
     }
-    staff_locked(loop);
+    struct worker *spare = staff_locked(loop);
+    if (spare)
+        sem_post(&spare->seat);
 }
 
 static void leave(struct loop *loop);
