@@ -263,7 +263,7 @@ void log_step(const char *who, const char *phase, const char *format, ...)
 void trace_stop(enum stop stop, int64_t msg, const char *format, ...)
 {
     metric_add((enum metric)(METRIC_STOPS + (int)stop), 1);
-    if (!log_now.trace_dir && log_now.least > LEVEL_INFO)
+    if (!(log_now.trace_dir && msg) && log_now.least > LEVEL_INFO)
         return;
     char text[LOG_LINE], id[ID_TEXT];
     va_list args;

@@ -331,8 +331,10 @@ static void more(struct imap *p)
     struct fetch *f = p->work;
     bool is_long = f->sections || f->reads;
     for (;;) {
-        if (!imap_has_room(p, more))
+        if (!imap_has_room(p, more)) {
+            fetch_settle(p, f);
             return;
+        }
         if (!imap_put_vanished(p, S("(EARLIER) "), f->vanished, f->vanished_count, &f->vanished_at))
             continue;
         if (!f->is_open && f->at == f->count && !fill(p, f))
@@ -342,7 +344,8 @@ static void more(struct imap *p)
         if (!write_long(p, f))
             return;
     }
-    finish(p, f);
+    if (fetch_settle(p, f))
+        finish(p, f);
 }
 
 /* ---- CHANGEDSINCE and VANISHED ---- */

@@ -5,6 +5,7 @@
  *   cmd_fetch.c     the command and its modifiers; batches of entries; \Seen; the tagged reply
  *   fetch_write.c   one message: item by item, the bytes of a long one step by step
  *   fetch_body.c    where those bytes are
+ *   fetch_later.c   those of whole messages, some at a time
  */
 #ifndef IMAP_FETCH_H
 #define IMAP_FETCH_H
@@ -12,6 +13,7 @@
 #include "imap/command.h"
 #include "imap/fetch_body.h"
 #include "imap/fetch_items.h"
+#include "imap/fetch_later.h"
 #include "store/change.h"
 #include "store/parts.h"
 
@@ -52,6 +54,7 @@ struct fetch {
     struct fetch_bytes bytes;
     struct fetch_message message;
     struct message_parts texts; /* in message.arena; of a long one */
+    struct fetch_later later;   /* messages before it whose bytes are still to be read */
 
     /* What the tagged reply will say. */
     bool is_gone, unknown_cte, no_memory, failed;
@@ -65,6 +68,8 @@ enum fetch_step {
 
 /* Writes of the current message what fits now. */
 enum fetch_step fetch_write(struct imap *p, struct fetch *f, const struct message_parts *texts);
+/* To be called before out is sent.  False: as FETCH_LOST. */
+bool fetch_settle(struct imap *p, struct fetch *f);
 /* Whether a line with these texts fits now. */
 bool fetch_fits(struct imap *p, const struct fetch *f, const struct message_parts *texts);
 #endif

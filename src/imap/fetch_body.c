@@ -356,6 +356,12 @@ enum fetch_found fetch_bytes_open(struct fetch_message *f, const struct fetch_it
     return FETCH_FOUND;
 }
 
+bool fetch_bytes_whole(const struct fetch_message *f, const struct fetch_bytes *b)
+{
+    return !b->ready && !b->decoded && b->left == f->message.size && b->left <= FETCH_STEP &&
+           f->head.n == 0;
+}
+
 static bool write_decoded(struct fetch_message *f, struct fetch_bytes *b, struct buf *out)
 {
     char plain[FETCH_STEP] __attribute__((uninitialized));

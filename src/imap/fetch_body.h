@@ -76,6 +76,8 @@ struct fetch_bytes {
 /* Finds the bytes of a SECTION, BINARY or BINARY_SIZE item, its partial applied. */
 enum fetch_found fetch_bytes_open(struct fetch_message *f, const struct fetch_item *item,
                                   struct fetch_bytes *out);
+/* All of the message, none of it read yet, and no more than FETCH_STEP. */
+bool fetch_bytes_whole(const struct fetch_message *f, const struct fetch_bytes *b);
 /* Bytes that are there already; they must live as long. */
 struct fetch_bytes fetch_bytes_ready(slice bytes);
 /*

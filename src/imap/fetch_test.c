@@ -2,6 +2,9 @@
  * What transcripts cannot say of FETCH and STORE: sizes, steps, many messages, slow readers,
  * recall.
  */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/budget.h"
 #include "base/limits.h"
 #include "imap/fixture.h"
@@ -114,6 +117,85 @@ static void test_many(void **state)
         &h, arena_printf(&arena, "e UID FETCH 1:* (FLAGS) (CHANGEDSINCE %lld)", (long long)modseq));
     assert_int_equal(count_of(said, " FETCH (UID "), 3);
     assert_int_equal(count_of(said, "MODSEQ ("), 3);
+    harness_end(&h);
+}
+
+/* Message n of those below: a size of its own, every third with a prefix. */
+static struct mailbox_append some_message(int n, slice *text)
+{
+    slice body = pattern(100 + (size_t)n * 97 % 3000);
+    *text = arena_printf(&arena, "N: %d\r\n%.*s", n, P(body));
+    return (struct mailbox_append){.account = post.account,
+                                   .mailbox = n % 10 == 9 ? 2 : MAILBOX_INBOX,
+                                   .prefix = n % 3 ? S("") : S("Return-Path: <>\r\n")};
+}
+
+/* The answer to FETCH 1:* BODY.PEEK[] of the first of them. */
+static void expect_bodies(struct out *out, int count)
+{
+    for (int n = 0, number = 0; n < count; n++) {
+        slice text;
+        struct mailbox_append m = some_message(n, &text);
+        if (m.mailbox == MAILBOX_INBOX)
+            out_printf(out, "* %d FETCH (BODY[] {%zu}\r\n%.*s%.*s)\r\n", ++number,
+                       m.prefix.n + text.n, P(m.prefix), P(text));
+    }
+}
+
+static void append_some(int count)
+{
+    imap_post_fresh(&post);
+    for (int n = 0; n < count; n++) {
+        slice text;
+        struct mailbox_append m = some_message(n, &text);
+        assert_int_equal(fixture_append(post.post.store, &m, text), DONE);
+    }
+}
+
+/* Neighbours are read together (fetch_later.h): each stands in its own place. */
+static void test_bodies(void **state)
+{
+    enum { COUNT = 300 };
+    struct harness h = {0};
+    struct out want = {.arena = &arena};
+    (void)state;
+    append_some(COUNT);
+    expect_bodies(&want, COUNT);
+    begin(&h);
+    slice said = ask(&h, S("b FETCH 1:* BODY.PEEK[]"));
+    assert_slice(said, arena_printf(&arena, "%.*sb OK Fetched\r\n", P(out_slice(&want))));
+    said = ask(&h, S("c FETCH 2 (UID BODY.PEEK[]<0.4> BODY.PEEK[] BODY.PEEK[TEXT]<0.1>)"));
+    assert_true(slice_search(said, S("* 2 FETCH (UID 2 BODY[]<0> {4}\r\nN: 1 BODY[] {")) == 0);
+    assert_true(slice_ends(said, S("c OK Fetched\r\n")));
+    harness_end(&h);
+}
+
+/* Store invariant B5: what stands before a damaged body is sent, of it and what follows nothing. */
+static void test_damaged_body(void **state)
+{
+    enum { COUNT = 60, GOOD = 35 };
+    struct harness h = {0};
+    struct out want = {.arena = &arena};
+    (void)state;
+    append_some(COUNT);
+    expect_bodies(&want, GOOD);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/segments/000000000001.seg", post.post.dir);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    off_t size = lseek(fd, 0, SEEK_END);
+    char *all = arena_alloc(&arena, (size_t)size);
+    assert_int_equal(pread(fd, all, (size_t)size, 0), size);
+    slice text;
+    some_message(GOOD, &text);
+    ptrdiff_t at = slice_search((slice){all, (size_t)size}, text);
+    assert_true(at > 0);
+    assert_int_equal(pwrite(fd, "!", 1, at + 40), 1);
+    close(fd);
+    begin(&h);
+    slice said = ask(&h, S("b FETCH 1:* BODY.PEEK[]"));
+    assert_true(said.n < out_slice(&want).n + 100);
+    assert_true(slice_starts(said, out_slice(&want)));
+    assert_true(h.closed);
     harness_end(&h);
 }
 
@@ -268,6 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_slow_reader, imap_post_set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bodies, imap_post_set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_body, imap_post_set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_seen, imap_post_set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_seen_bytes, imap_post_set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_envelope, imap_post_set_up, tear_down),

@@ -231,10 +231,26 @@ static void end(struct imap *p, struct fetch *f)
 /* Bytes that were announced and cannot be read: nothing true can follow. */
 static enum fetch_step lost(struct imap *p, struct fetch *f)
 {
-    log_event(LEVEL_ERROR, "imap.unreadable", "session=%s account=%lld message=%lld", p->s.id,
-              (long long)f->message.message.account, (long long)f->message.message.id);
+    /* What stands before them is true. */
+    fetch_later_read(&f->later, p->selected->store, imap_out(p));
+    log_event(LEVEL_ERROR, "imap.unreadable", "session=%s account=%lld", p->s.id,
+              (long long)p->account); /* which body it is, the store has said */
     p->s.want = SESSION_CLOSE;
     return FETCH_LOST;
+}
+
+bool fetch_settle(struct imap *p, struct fetch *f)
+{
+    return fetch_later_read(&f->later, p->selected->store, imap_out(p)) || (lost(p, f), false);
+}
+
+/* The next bytes of a text or section. */
+static bool put_bytes(struct imap *p, struct fetch *f)
+{
+    if (!fetch_bytes_whole(&f->message, &f->bytes))
+        return fetch_bytes_write(&f->message, &f->bytes, imap_out(p));
+    f->bytes.left = 0;
+    return fetch_later_add(&f->later, p->selected->store, &f->message.message, imap_out(p));
 }
 
 bool fetch_fits(struct imap *p, const struct fetch *f, const struct message_parts *texts)
@@ -254,7 +270,7 @@ enum fetch_step fetch_write(struct imap *p, struct fetch *f, const struct messag
         while (f->bytes.left) {
             if (buf_room(out) < FETCH_STEP + f->item_room)
                 return FETCH_PAUSED;
-            if (!fetch_bytes_write(&f->message, &f->bytes, out))
+            if (!put_bytes(p, f))
                 return lost(p, f);
         }
         if (buf_room(out) < f->item_room)

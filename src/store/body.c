@@ -12,6 +12,7 @@
  */
 #include "store/body.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -198,4 +199,33 @@ ssize_t body_read_found(struct store *s, int64_t body, const struct body_place *
 {
     ssize_t got = body_read_at(&s->segments, body, place, offset, to, n);
     return got < 0 ? body_read(s, body, offset, to, n) : got; /* moved meanwhile, or damaged */
+}
+
+bool body_run_follows(const struct body_run *before, const struct body_run *r)
+{
+    return r->place.segment == before->place.segment &&
+           r->place.at == before->place.at + BODY_HEADER + before->place.length;
+}
+
+bool body_run_read(struct segments *g, const struct body_run *runs, size_t n)
+{
+    unsigned char headers[BODY_RUN][BODY_HEADER] __attribute__((uninitialized));
+    struct iovec v[2 * BODY_RUN];
+    ssize_t want = 0;
+    assert(n > 0 && n <= BODY_RUN);
+    for (size_t i = 0; i < n; i++) {
+        v[2 * i] = (struct iovec){headers[i], BODY_HEADER};
+        v[2 * i + 1] = (struct iovec){runs[i].to, runs[i].place.length};
+        want += (ssize_t)(BODY_HEADER + runs[i].place.length);
+    }
+    int fd = segment_get(g, runs->place.segment);
+    if (fd < 0)
+        return false;
+    ssize_t got = fault_preadv(fd, v, (int)(2 * n), (off_t)runs->place.at);
+    segment_done(g, runs->place.segment, fd);
+    bool good = got == want;
+    for (size_t i = 0; i < n && good; i++)
+        good = body_proves(runs[i].body, &runs[i].place, headers[i],
+                           (slice){runs[i].to, runs[i].place.length});
+    return good;
 }

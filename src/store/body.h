@@ -92,6 +92,19 @@ void body_unlink(struct segments *g, const struct body_write *w);
 ssize_t body_read_at(struct segments *g, int64_t body, const struct body_place *place,
                      uint64_t offset, char *to, size_t n);
 
+/*
+ * Whole bodies that lie one behind the other in a segment, each into to[i], in one call.  False:
+ * not all of them are (any more), or one is damaged.
+ */
+enum { BODY_RUN = 32 };
+struct body_run {
+    int64_t body;
+    struct body_place place;
+    char *to;
+};
+bool body_run_follows(const struct body_run *before, const struct body_run *r);
+bool body_run_read(struct segments *g, const struct body_run *runs, size_t n);
+
 /* A descriptor for reading, or -1; segment_done() gives it back. */
 int segment_get(struct segments *g, int64_t segment);
 void segment_done(struct segments *g, int64_t segment, int fd);

@@ -212,11 +212,17 @@ struct message {
 };
 bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id, struct message *m);
 /* The same for up to MESSAGE_LIST messages in one reading; out[i].id is 0 where it says false. */
-enum { MESSAGE_LIST = 16 };
+enum { MESSAGE_LIST = 32 };
 void message_open_list(struct store *s, struct arena *a, int64_t account, const int64_t *ids,
                        size_t n, struct message *out);
 /* At most n bytes from offset; bytes read, 0 at the end, -1 when it is gone or damaged. */
 ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, char *to, size_t n);
+/*
+ * The bodies of up to MESSAGE_LIST messages, whole, without their prefixes, each into to[i] with
+ * room for body_bytes: much faster than one by one where they lie side by side.  False: one is gone
+ * or damaged.
+ */
+bool message_read_bodies(struct store *s, const struct message *m, char *const *to, size_t n);
 /*
  * True: the bytes may leave.  False: the message was just recalled (say it is gone), or the mark
  * could not be made.  The first one of an account since the start waits for a commit.

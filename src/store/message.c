@@ -39,25 +39,43 @@ bool message_open(struct store *s, struct arena *a, int64_t account, int64_t id,
     return found && !message_is_recalled(s, id);
 }
 
+/* Ids that rise and are close together: one scan passes over few rows of others. */
+static bool is_dense(const int64_t *ids, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (ids[i] <= ids[i - 1])
+            return false;
+    return n > 1 && ids[n - 1] - ids[0] < (int64_t)n * 4;
+}
+
+static void open_rows(struct store *s, struct sql *q, struct arena *a, int64_t account,
+                      const int64_t *ids, size_t n, struct message *out)
+{
+    for (size_t i = 0; i < n && sql_row(q);) {
+        int64_t id = sql_int(q, 0);
+        while (i < n && ids[i] < id)
+            i++;
+        if (i < n && ids[i] == id && !message_is_recalled(s, id))
+            out[i] = message_row(q, a, account);
+    }
+    sql_end(q);
+}
+
 void message_open_list(struct store *s, struct arena *a, int64_t account, const int64_t *ids,
                        size_t n, struct message *out)
 {
-    int64_t x[MESSAGE_LIST] = {0};
     assert(n <= MESSAGE_LIST);
-    memcpy(x, ids, n * sizeof(*ids));
     memset(out, 0, n * sizeof(*out));
     struct db *db = store_read(s);
-    struct sql *q =
-        sql_query(db, MESSAGE_COLUMNS "m.id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "iiiiiiiiiiiiiiiii", account, x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7],
-                  x[8], x[9], x[10], x[11], x[12], x[13], x[14], x[15]);
-    while (sql_row(q)) {
-        struct message m = message_row(q, a, account);
-        for (size_t i = 0; i < n && !message_is_recalled(s, m.id); i++)
-            if (ids[i] == m.id)
-                out[i] = m;
-    }
-    sql_end(q);
+    if (is_dense(ids, n))
+        open_rows(s,
+                  sql_query(db, MESSAGE_COLUMNS "m.id BETWEEN ? AND ? ORDER BY m.id", "iii",
+                            account, ids[0], ids[n - 1]),
+                  a, account, ids, n, out);
+    else
+        for (size_t i = 0; i < n; i++)
+            open_rows(s, sql_query(db, MESSAGE_COLUMNS "m.id = ?", "ii", account, ids[i]), a,
+                      account, &ids[i], 1, &out[i]);
     store_read_end(s, db);
 }
 
@@ -74,6 +92,35 @@ ssize_t message_read(struct store *s, const struct message *m, uint64_t offset, 
     struct body_place place = {m->segment, m->segment_at, m->body_bytes};
     ssize_t got = body_read_found(s, m->body, &place, at, to + head, n - head);
     return got < 0 ? -1 : got + (ssize_t)head;
+}
+
+/* A run in one call; where that fails, each alone: it may have been moved. */
+static bool read_run(struct store *s, const struct body_run *run, size_t n)
+{
+    if (n == 0 || body_run_read(&s->segments, run, n))
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t length = run[i].place.length;
+        if (body_read_found(s, run[i].body, &run[i].place, 0, run[i].to, length) != (ssize_t)length)
+            return false;
+    }
+    return true;
+}
+
+bool message_read_bodies(struct store *s, const struct message *m, char *const *to, size_t n)
+{
+    struct body_run run[BODY_RUN];
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct body_run next = {m[i].body, {m[i].segment, m[i].segment_at, m[i].body_bytes}, to[i]};
+        if (count == BODY_RUN || (count && !body_run_follows(&run[count - 1], &next))) {
+            if (!read_run(s, run, count))
+                return false;
+            count = 0;
+        }
+        run[count++] = next;
+    }
+    return read_run(s, run, count);
 }
 
 void delivery_id(slice recipient, slice sender, const unsigned char sha256[32],
