@@ -46,6 +46,7 @@ static void plan(struct fetch *f)
         f->sections |= item->kind >= FETCH_SECTION;
         f->reads |= is_body(item);
     }
+    f->is_short = f->items.kinds >> FETCH_ENVELOPE == 0;
     f->item_room = label + VALUE_ROOM + IMAP_FLAGS_MAX;
 }
 

@@ -24,6 +24,7 @@ struct fetch {
     struct fetch_items items;
     size_t item_room; /* in out, for any item but its long texts, and for what ends the line */
     unsigned parts;   /* enum part: what the items need of store/parts.h */
+    bool is_short;    /* all items are short values (UID to MODSEQ) */
     bool sections;    /* bytes of the message itself are wanted */
     bool reads;       /* body or preview among them: message_fetched() comes before */
 

@@ -205,26 +205,49 @@ static char *print_seen(struct imap *p, struct fetch *f, char *to)
 
 /* ---- the line ---- */
 
-static void begin(struct imap *p, struct fetch *f)
+static char *print_begin(struct fetch *f, char *to)
 {
-    char *from = room(p, f), *to = print(from, S("* "));
-    to = imap_print_number(f->rows[f->at].position + UINT64_C(1), to);
-    wrote(p, from, print(to, S(" FETCH (")));
-    f->is_open = true;
     f->is_empty = true;
-    f->item = 0;
+    to = print(to, S("* "));
+    to = imap_print_number(f->rows[f->at].position + UINT64_C(1), to);
+    return print(to, S(" FETCH ("));
 }
 
-static void end(struct imap *p, struct fetch *f)
+static char *print_end(struct imap *p, struct fetch *f, char *to)
 {
-    char *from = room(p, f), *to = from;
     if (f->rows[f->at].newly_seen)
         to = print_seen(p, f, to);
     if (f->is_empty) { /* the grammar wants one */
         to = print_label(f, to, S("UID "));
         to = imap_print_number(f->entries[f->at].uid, to);
     }
-    wrote(p, from, print(to, S(")\r\n")));
+    return print(to, S(")\r\n"));
+}
+
+/* Short values alone, of which VALUE_ROOM takes all there are but FLAGS. */
+static void put_short_line(struct imap *p, struct fetch *f, const struct message_parts *texts)
+{
+    char *from = room(p, f), *to = print_begin(f, from);
+    for (size_t i = 0; i < f->items.count; i++) {
+        const struct fetch_item *item = &f->items.items[i];
+        to = print_label(f, to, item->label);
+        to = print_value(p, to, item->kind, &f->entries[f->at], texts);
+    }
+    wrote(p, from, print_end(p, f, to));
+}
+
+static void begin(struct imap *p, struct fetch *f)
+{
+    char *from = room(p, f);
+    wrote(p, from, print_begin(f, from));
+    f->is_open = true;
+    f->item = 0;
+}
+
+static void end(struct imap *p, struct fetch *f)
+{
+    char *from = room(p, f);
+    wrote(p, from, print_end(p, f, from));
     f->is_open = false;
 }
 
@@ -264,6 +287,10 @@ enum fetch_step fetch_write(struct imap *p, struct fetch *f, const struct messag
     struct buf *out = imap_out(p);
     if (buf_room(out) < f->item_room)
         return FETCH_PAUSED;
+    if (f->is_short) {
+        put_short_line(p, f, texts);
+        return FETCH_WRITTEN;
+    }
     if (!f->is_open)
         begin(p, f);
     for (;;) {

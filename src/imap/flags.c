@@ -114,14 +114,14 @@ char *imap_print_number(uint64_t n, char *to)
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
-    char text[IMAP_NUMBER_MAX], *p = text + sizeof(text);
-    for (; n >= 10; n /= 100)
+    char *end = to + 1, *p;
+    for (uint64_t rest = n; rest >= 10; rest /= 10)
+        end++;
+    for (p = end; n >= 10; n /= 100)
         memcpy(p -= 2, pairs + n % 100 * 2, 2);
-    if (n)
-        *--p = (char)('0' + n);
-    if (p == text + sizeof(text))
-        *--p = '0';
-    return print(to, (slice){p, (size_t)(text + sizeof(text) - p)});
+    if (p > to)
+        *to = (char)('0' + n);
+    return end;
 }
 
 /* Each word is printed with a space behind it; the ")" takes the place of the last one. */
