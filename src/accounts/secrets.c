@@ -14,7 +14,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include "accounts/remember.h"
 #include "accounts/scram.h"
@@ -23,6 +22,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "base/sha256.h"
 #include "base/banned.h"
 
 enum { ITERATIONS = 100000, APP_RANDOM = 16, APP_DIGITS = 26, APP_GROUP = 5 };
@@ -184,7 +184,7 @@ static void app_text(const unsigned char random[APP_RANDOM], struct buf *out)
 }
 
 /* The SHA-256 of its digits (groups and case do not matter); false when it has not that form. */
-static bool app_hash(slice password, unsigned char sha256[SCRAM_KEY])
+static bool app_hash(slice password, unsigned char hash[SCRAM_KEY])
 {
     char digits[APP_DIGITS];
     size_t n = 0, at = 0;
@@ -201,7 +201,7 @@ static bool app_hash(slice password, unsigned char sha256[SCRAM_KEY])
         ;
     bool whole = n == APP_DIGITS && rest.n == 0;
     if (whole)
-        SHA256((const unsigned char *)digits, APP_DIGITS, sha256);
+        sha256((slice){digits, APP_DIGITS}, hash);
     OPENSSL_cleanse(digits, sizeof(digits));
     return whole;
 }
@@ -250,12 +250,12 @@ static bool scope_has(slice scope, slice protocol)
 
 enum outcome secrets_check_app(struct secrets *s, int64_t account, slice password, slice protocol)
 {
-    unsigned char sha256[SCRAM_KEY];
+    unsigned char hash[SCRAM_KEY];
     slice scope;
-    if (!app_hash(password, sha256))
+    if (!app_hash(password, hash))
         return PERMFAIL;
     struct arena a = {0};
-    enum outcome o = secrets_db_app_find(s->db, &a, account, sha256, &scope);
+    enum outcome o = secrets_db_app_find(s->db, &a, account, hash, &scope);
     if (o == DONE && !scope_has(scope, protocol))
         o = PERMFAIL;
     arena_end(&a);

@@ -65,7 +65,12 @@ static void print_time(char out[32], int64_t at_ms)
         gmtime_r(&t, &tm);
         strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
     }
-    snprintf(out, 32, "%s.%03dZ", text, (int)(at_ms % 1000));
+    int ms = (int)(at_ms % 1000);
+    char end[] = {
+        '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0'};
+    size_t n = strlen(text);
+    memcpy(out, text, n);
+    memcpy(out + n, end, sizeof(end));
 }
 
 /* Escapes control bytes so that one event stays one line. */
@@ -285,7 +290,12 @@ void trace_stop(enum stop stop, int64_t msg, const char *format, ...)
         trace_open(now);
         print_time(time, now);
         bool was_empty = buf_length(&trace_lines) == 0;
-        buf_printf(&trace_lines, "%.*s %s %2d ", ID_TEXT, id, time, (int)stop);
+        int tens = (int)stop / 10;
+        char number[] = {' ', tens ? (char)('0' + tens) : ' ', (char)('0' + (int)stop % 10), ' '};
+        buf_add(&trace_lines, (slice){id, ID_TEXT});
+        buf_add_byte(&trace_lines, ' ');
+        buf_add(&trace_lines, slice_c(time));
+        buf_add(&trace_lines, (slice){number, sizeof(number)});
         add_escaped(&trace_lines, tail);
         buf_add_byte(&trace_lines, '\n');
         if (!log_running || buf_length(&trace_lines) > LOG_BUFFER)

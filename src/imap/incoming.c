@@ -1,9 +1,8 @@
 /* Pieces of a literal to a spool, then what the store wants of it. */
 #include "imap/incoming.h"
 
-#include <openssl/sha.h>
-
 #include "base/budget.h"
+#include "base/sha256.h"
 #include "message/derive.h"
 #include "message/header.h"
 #include "base/banned.h"
@@ -123,5 +122,5 @@ void incoming_finish(struct incoming *m, struct arena *a, bool utf8, struct mail
     derive(a, bytes, append);
     *body = (struct store_body){.fd = -1, .date_ms = m->internaldate_ms};
     spool_body(m->spool, body);
-    SHA256((const unsigned char *)bytes.p, bytes.n, body->sha256);
+    sha256(bytes, body->sha256);
 }

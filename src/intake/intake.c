@@ -7,14 +7,13 @@
 
 #include <assert.h>
 
-#include <openssl/evp.h>
-
 #include "accounts/directory.h"
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "base/sha256.h"
 #include "intake/spool.h"
 #include "message/address.h"
 #include "message/date.h"
@@ -206,13 +205,13 @@ static bool find_targets(struct acceptance *c, struct target **targets, size_t *
 
 static void make_body(struct acceptance *c, struct spool *s, unsigned char received_sha256[32])
 {
-    EVP_Digest(c->received.p, c->received.n, received_sha256, NULL, EVP_sha256(), NULL);
+    sha256(c->received, received_sha256);
     c->body = (struct store_body){.fd = -1, .date_ms = c->now_ms};
     if (c->bytes.p == c->received.p) {
         memcpy(c->body.sha256, received_sha256, 32);
         spool_body(s, &c->body);
     } else {
-        EVP_Digest(c->bytes.p, c->bytes.n, c->body.sha256, NULL, EVP_sha256(), NULL);
+        sha256(c->bytes, c->body.sha256);
         c->body.pieces[0] = c->bytes;
         c->body.piece_count = 1;
     }

@@ -1,9 +1,8 @@
 /* Base subjects (RFC 5256 2.1) and thread keys (RFC 8621 section 3). */
 #include "message/derive.h"
 
-#include <openssl/sha.h>
-
 #include "base/limits.h"
+#include "base/sha256.h"
 #include "message/msgid.h"
 
 #include "base/banned.h"
@@ -147,8 +146,8 @@ static bool eat_foreign_prefix(slice *s)
 
 static void add_hash(char *to, slice s)
 {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)s.p, s.n, hash);
+    unsigned char hash[SHA256_BYTES];
+    sha256(s, hash);
     memcpy(to, hash, 8);
 }
 

@@ -1,8 +1,7 @@
 /* The JSON of one message (view_json.h), printed in the order in which it is found. */
 #include "message/view_json.h"
 
-#include <openssl/sha.h>
-
+#include "base/sha256.h"
 #include "message/address.h"
 #include "message/charset.h"
 #include "message/date.h"
@@ -180,9 +179,9 @@ static void body(struct view *v, const char *name, const size_t *parts, size_t c
 
 static void digest(struct view *v, slice bytes)
 {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    char hex[2 * SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)bytes.p, bytes.n, hash);
+    unsigned char hash[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES];
+    sha256(bytes, hash);
     ascii_hex(hash, sizeof(hash), hex);
     number(v, "size", bytes.n);
     string(v, "sha256", (slice){hex, sizeof(hex)});
