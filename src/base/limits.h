@@ -27,7 +27,7 @@
 
 /* Connections of the SMTP client kept for the next mail (smtp/pool.h). */
 #define LIMIT_KEPT_CLIENTS         64
-#define LIMIT_KEPT_PER_DESTINATION 8
+#define LIMIT_KEPT_PER_DESTINATION 20
 #define LIMIT_KEPT_MS              10000
 
 /* POP3 (RFC 2449 section 4: 255 a command; AUTH lines as in SMTP). */

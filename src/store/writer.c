@@ -63,6 +63,8 @@ static enum outcome waiter_prepare(struct store *s, struct waiter *x)
     x->bodies = count <= 1 ? &x->one : mem_alloc(count * sizeof(*x->bodies));
     enum outcome o = DONE;
     for (struct store_body *b = x->call->body; b && o == DONE; b = b->next) {
+        if (b->file_bytes) /* it is synced here */
+            blocking_ahead();
         x->bodies[x->body_count] = (struct body_write){0};
         o = body_prepare(&s->segments, b, &x->bodies[x->body_count++]);
     }
