@@ -94,10 +94,14 @@ enum outcome hops_find(struct deliver *d, struct arena *a, slice destination, in
     };
     struct route r;
     struct db *db = store_read(d->options.store);
-    bool routed = directory_route(db, a, destination, &r);
+    bool routed = directory_route(db, a, destination, &r), failed = sql_failed(db);
     store_read_end(d->options.store, db);
     *hops = NULL;
     *count = 0;
+    if (failed) { /* there may be a route: who has one must not be looked for by MX */
+        *reply = S("451 4.3.0 the routes cannot be read now");
+        return TEMPFAIL;
+    }
     if (routed) { /* who writes a route means it: any address will do */
         options.port = r.port;
         options.allow_private = true;

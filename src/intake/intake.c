@@ -79,7 +79,10 @@ static bool check_author(struct acceptance *c)
     for (size_t i = 0; i < from.count && own; i++)
         own = from.list[i].kind != ADDRESS_MAILBOX ||
               directory_may_send_as(db, c->e->account, address_email(c->a, &from.list[i]));
+    bool failed = sql_failed(db);
     store_read_end(c->x->store, db);
+    if (failed)
+        return refuse(c, 451, S("4.3.0"), S("The directory cannot be read now, try again later"));
     return own ||
            refuse(c, 550, S("5.7.1"), S("The From address is not yours: use one of your own"));
 }

@@ -301,8 +301,9 @@ static void sweep_item(struct queue *q, const struct late_item *late, slice repl
             .reply = reply,
         };
     }
+    bool failed = sql_failed(db); /* some may be missing: the next sweep */
     store_read_end(q->options.store, db);
-    if (b.count)
+    if (b.count && !failed)
         bounce_send(q, &a, &b);
     arena_end(&a);
 }

@@ -88,7 +88,7 @@ static enum outcome close_open_attempts(struct store_tx *tx, void *arg)
     return DONE;
 }
 
-static void load_destinations(struct queue *q)
+static bool load_destinations(struct queue *q)
 {
     struct db *db = store_read(q->options.store);
     struct sql *r = sql_query(
@@ -107,8 +107,10 @@ static void load_destinations(struct queue *q)
         d->next_attempt_ms = sql_int(r, 1);
         d->failures = (int)sql_int(r, 2);
     }
+    bool good = !sql_failed(db);
     store_read_end(q->options.store, db);
     metric_set(METRIC_QUEUE_ITEMS, items);
+    return good;
 }
 
 struct queue *queue_open(const struct queue_options *options)
@@ -139,9 +141,10 @@ struct queue *queue_open(const struct queue_options *options)
     pthread_cond_init(&q->quiet, &monotonic);
     pthread_condattr_destroy(&monotonic);
     struct store_call call = {.fn = close_open_attempts};
-    store_write(q->options.store, &call);
-    load_destinations(q);
-    return q;
+    if (store_write(q->options.store, &call) == DONE && load_destinations(q))
+        return q;
+    queue_close(q, 0); /* mail nobody knows of would wait for ever */
+    return NULL;
 }
 
 void queue_run(struct queue *q)

@@ -91,7 +91,10 @@ struct queue_options {
     struct queue_deliverer deliverer;
 };
 
-/* Opens the queue of a store: attempts a crash left open are closed.  Starts nothing. */
+/*
+ * Opens the queue of a store: attempts a crash left open are closed.  Starts nothing.  NULL when
+ * the store cannot be read or written.
+ */
 struct queue *queue_open(const struct queue_options *options);
 /* Starts the scheduler and its delivery threads. */
 void queue_run(struct queue *q);

@@ -179,8 +179,8 @@ static enum outcome answer(struct queue *q, struct recalling *r, struct recall_r
         }
         n++;
     }
+    enum outcome o = sql_failed(db) ? TEMPFAIL : DONE;
     store_read_end(q->options.store, db);
-    enum outcome o = DONE;
     for (size_t i = 0; i < n && o != TEMPFAIL; i++) {
         struct removing *m = &removals[i];
         if (!m->account)
