@@ -107,7 +107,10 @@ static void put_text(struct imap *p, struct fetch *f, const struct fetch_item *i
         return;
     }
     put_label(p, f, item->label);
-    f->bytes = fetch_bytes_ready(text);
+    if (text.n <= FETCH_STEP && buf_room(imap_out(p)) >= text.n + f->item_room)
+        buf_add(imap_out(p), text);
+    else
+        f->bytes = fetch_bytes_ready(text);
 }
 
 static void put_body(struct imap *p, struct fetch *f, const struct fetch_item *item,

@@ -112,17 +112,18 @@ static struct sql *parts_query(struct reading *r, int64_t from, int64_t to)
         "ii", from, to);
 }
 
-static void parts_row(struct reading *r, struct sql *q, struct message_parts *out)
+/* What was asked for of a message; nothing else is taken out of its row. */
+static void parts_row(struct reading *r, struct sql *q, int64_t message, struct message_parts *out)
 {
-    *out = (struct message_parts){.message = sql_int(q, 0),
-                                  .internaldate_ms = sql_int(q, 2),
-                                  .zone_minutes = (int)sql_int(q, 3)};
-    if (message_is_recalled(r->store, out->message)) {
-        *out = (struct message_parts){0};
+    if (message_is_recalled(r->store, message))
         return;
+    out->message = message;
+    if (r->which & PART_DATE) {
+        out->internaldate_ms = sql_int(q, 2);
+        out->zone_minutes = (int)sql_int(q, 3);
     }
     if ((r->which & ~(unsigned)PART_DATE) && sql_int(q, 1) != DERIVE_VERSION) {
-        const struct derived *d = parts_make(r, out->message);
+        const struct derived *d = parts_make(r, message);
         out->envelope = d->envelope;
         out->bodystructure = d->bodystructure;
         out->preview = d->preview;
@@ -153,16 +154,16 @@ static uint32_t read_dense(struct reading *r, const struct entry *e, uint32_t n,
                            void *arg)
 {
     struct sql *q = parts_query(r, e[0].message, e[n - 1].message);
-    bool row = sql_row(q);
+    int64_t row = 0; /* the message of the row at hand, INT64_MAX behind the last */
     uint32_t i = 0;
     for (bool more = true; i < n && more; i += more) {
         struct message_parts p = {0};
-        while (row && sql_int(q, 0) < e[i].message)
-            row = sql_row(q);
+        while (row < e[i].message)
+            row = sql_row(q) ? sql_int(q, 0) : INT64_MAX;
         if (sql_failed(r->db))
             break;
-        if (row && sql_int(q, 0) == e[i].message)
-            parts_row(r, q, &p);
+        if (row == e[i].message)
+            parts_row(r, q, row, &p);
         more = fn(arg, i, &p);
     }
     sql_end(q);
@@ -178,7 +179,7 @@ static uint32_t read_each(struct reading *r, const struct entry *e, uint32_t n,
         struct message_parts p = {0};
         struct sql *q = parts_query(r, e[i].message, e[i].message);
         if (sql_row(q))
-            parts_row(r, q, &p);
+            parts_row(r, q, e[i].message, &p);
         more = !sql_failed(r->db) && fn(arg, i, &p);
         sql_end(q);
     }
