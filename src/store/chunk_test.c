@@ -208,12 +208,29 @@ static void test_crc32c(void **state)
     }
 }
 
+/* Long ones, in pieces side by side: the same as one byte after the other. */
+static void test_crc32c_long(void **state)
+{
+    (void)state;
+    static char text[5000];
+    uint32_t seed = 7;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)((seed = seed * 1664525 + 1013904223) >> 24);
+    for (size_t n = 0; n < sizeof(text) - 8; n += 61) {
+        slice whole = {text + n % 8, n};
+        slice head = slice_sub(whole, 0, n / 3), tail = slice_skip(whole, n / 3);
+        assert_int_equal(crc32c(0, whole), crc32c_table(0, whole));
+        assert_int_equal(crc32c(crc32c(0, head), tail), crc32c_table(0, whole));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_varints),    cmocka_unit_test(test_bytes_that_are_no_chunk),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_extreme_entries),
-        cmocka_unit_test(test_uid_sets),   cmocka_unit_test(test_crc32c),
+        cmocka_unit_test(test_varints),     cmocka_unit_test(test_bytes_that_are_no_chunk),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_extreme_entries),
+        cmocka_unit_test(test_uid_sets),    cmocka_unit_test(test_crc32c),
+        cmocka_unit_test(test_crc32c_long),
     };
     return TEST_RUN(tests);
 }
