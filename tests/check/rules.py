@@ -18,6 +18,8 @@ def tests():
         if not name.startswith("tests/") and not name.endswith(("_test.c", "_fuzz.c")) or name.startswith("tests/check/"):
             continue
         for rule in set(re.findall(r"\b[A-Z]\d{1,2}\b", tree.read(name))):
+            if name.startswith("src/store/") and rule[0] in "PS":
+                continue  # the store numbers its own invariants so
             found.setdefault(rule, []).append(name)
     return found
 
