@@ -188,7 +188,6 @@ class TwoWay(Clients):
         self.assertEqual(before, (self.there(), self.there(CHINESE), sorted(inbox.files())))
 
     def test_mbsync(self):
-        # AuthMechs: libsasl2 refuses the 100,000 rounds of our SCRAM-SHA-256, and mbsync then hangs.
         mail = os.path.join(self.work, "mail")
         os.mkdir(mail)
         config = self.file("mbsyncrc", f"""
@@ -198,7 +197,6 @@ Port {self.post.port(993)}
 User {self.user}
 Pass {self.password}
 SSLType IMAPS
-AuthMechs LOGIN
 CertificateFile {self.post.certificate()}
 
 IMAPStore far
@@ -459,7 +457,7 @@ class Guessing(Clients):
                     break
             s.close()
         self.assertEqual(10, guesses)
-        self.assertGreater(self.cpu() - start, 0.1, "ten times 100,000 rounds of HMAC cost more than that")
+        self.assertGreater(self.cpu() - start, 0.1, "ten times 65,536 rounds of HMAC cost more than that")
         self.assertLess(slowest, 20, "the owner waits for the attacker")
 
     def cpu(self):

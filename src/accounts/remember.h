@@ -1,6 +1,6 @@
 /*
  * Passwords found right within the last 10 minutes, as HMACs under a key of this process, so that a
- * client which logs in again does not cost 100,000 iterations.  A bounded table; forgotten when
+ * client which logs in again does not cost 65,536 iterations.  A bounded table; forgotten when
  * the account's credentials change.
  */
 #ifndef ACCOUNTS_REMEMBER_H

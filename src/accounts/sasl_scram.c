@@ -2,7 +2,7 @@
  * SCRAM-SHA-256 (RFC 5802, 7677), without channel binding:
  *
  *   C: n,,n=one@north.test,r=NONCE
- *   S: r=NONCE+OURS,s=SALT,i=100000
+ *   S: r=NONCE+OURS,s=SALT,i=65536
  *   C: c=biws,r=NONCE+OURS,p=PROOF
  *   S: v=SIGNATURE
  *

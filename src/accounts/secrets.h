@@ -1,7 +1,7 @@
 /*
  * Everything secret, in secrets.db, a file of its own (mode 0600), reached only through here; later
  * a process of its own (the keyholder), so nothing below returns a secret but a new app password,
- * once.  One verifier per password: SCRAM-SHA-256 (RFC 5802, 7677) with 100,000 iterations, also
+ * once.  One verifier per password: SCRAM-SHA-256 (RFC 5802, 7677) with 65,536 iterations, also
  * used for PLAIN.  A password is UTF-8 without ASCII control characters, used as it is.
  */
 #ifndef ACCOUNTS_SECRETS_H
@@ -18,7 +18,7 @@ struct secrets *secrets_open(const char *dir, bool create, struct buf *error);
 void secrets_close(struct secrets *s);
 
 /*
- * Sets (or replaces) the password of an account.  Slow: 100,000 iterations.  Durable when DONE.
+ * Sets (or replaces) the password of an account.  Slow: 65,536 iterations.  Durable when DONE.
  * PERMFAIL: empty, too long, not UTF-8 or with control characters.
  */
 enum outcome secrets_set_password(struct secrets *s, int64_t account, slice password);
